@@ -1,0 +1,1 @@
+"""Bayesian calibration of forward maps."""

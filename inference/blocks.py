@@ -1,0 +1,169 @@
+"""Experiments made ready for the likelihood: checked against the forward map, cut to arrays, indexed.
+
+The extended space holds, in this order: the forward map's θ, one noise scale per observable (or per observable
+and experiment), one discrepancy size per observable, the discrepancy's coefficients per experiment.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from twin.experiment import Experiment
+from twin.inference.discrepancy import Discrepancy
+from twin.model import Forward, Observable
+from twin.priors import HalfNormal, Normal
+from twin.space import Floats, Parameter, Space, nearest
+
+
+@dataclass(frozen=True, eq=False)
+class Latent:
+    """A discrepancy's basis (n, m) and where its size and its m coefficients stand in the extended θ."""
+
+    basis: Floats
+    size: int
+    start: int
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """One experiment: n abscissae, q observables.
+
+    ``columns`` picks its observables from the forward map's; ``y`` is 0 where ``mask`` is False; ``variance``
+    and ``bias`` (n, q) are the measurement's own variance plus the surrogate's, and the surrogate's bias;
+    ``surrogate`` (n, q) is the surrogate's root-mean-square error left after correction (reported, not used);
+    ``noise`` gives the index of each observable's noise scale in the extended θ; ``points`` are the measured
+    values' positions in the flattened (n q).
+    """
+
+    experiment: Experiment
+    c: Floats
+    x: Floats
+    columns: tuple[int, ...]
+    y: Floats
+    mask: npt.NDArray[np.bool_]
+    variance: Floats
+    bias: Floats
+    surrogate: Floats
+    noise: tuple[int, ...]
+    latent: tuple[Latent | None, ...]
+    points: npt.NDArray[np.int64]
+
+
+def require_fit(forward: Forward, experiment: Experiment) -> None:
+    """ValueError when coordinates, observables, units or conditions are not the forward map's."""
+    wanted = tuple(c.name for c in forward.coordinates)
+    if experiment.coordinates != wanted:
+        raise ValueError(f"{experiment.name}: coordinates must be {wanted}, got {experiment.coordinates}")
+    known = {o.name: o for o in forward.observables}
+    for name in experiment.observables:
+        if name not in known:
+            raise ValueError(f"{experiment.name}: no observable {name!r}{nearest(name, tuple(known))}")
+        unit = experiment.units.get(name, known[name].unit)
+        if unit != known[name].unit:
+            raise ValueError(f"{experiment.name}: {name} must be in {known[name].unit}, got {unit}")
+    forward.conditions.pack(experiment.conditions)
+    forward.conditions.require_inside(experiment.conditions, experiment.name)
+
+
+def noise_name(observable: str, experiment: Experiment | None) -> str:
+    """``noise_voltage``, or ``noise_voltage[first]`` where each experiment has its own."""
+    return f"noise_{observable}" + (f"[{label(experiment)}]" if experiment else "")
+
+
+def label(experiment: Experiment) -> str:
+    """The experiment's name without the slash that separates groups in a NetCDF file."""
+    return experiment.name.replace("/", "-")
+
+
+def noise_space(forward: Forward, experiments: Sequence[Experiment], per_experiment: bool) -> Space:
+    """One scale per observable that was measured, with the observable's prior."""
+    parameters = []
+    for observable in forward.observables:
+        owners = [e for e in experiments if observable.name in e.observables]
+        for owner in owners if per_experiment else owners[:1]:
+            name = noise_name(observable.name, owner if per_experiment else None)
+            parameters.append(_noise_parameter(observable, name))
+    return Space(tuple(parameters))
+
+
+def discrepancy_space(
+    forward: Forward, experiments: Sequence[Experiment], discrepancy: Discrepancy | None
+) -> Space:
+    """Sizes, then coefficients; empty without a discrepancy. ValueError for an observable nobody measured."""
+    if discrepancy is None:
+        return Space(())
+    units = {o.name: o.unit for o in forward.observables}
+    measured = tuple(dict.fromkeys(name for e in experiments for name in e.observables))
+    sizes, coefficients = [], []
+    for name, scale in discrepancy.scale.items():
+        if name not in measured:
+            raise ValueError(f"discrepancy: no observable {name!r} was measured{nearest(name, measured)}")
+        sizes.append(
+            Parameter(
+                f"discrepancy_{name}", units[name], HalfNormal(scale), scale, f"size of {name}'s model error", "user"
+            )
+        )
+        for e in experiments:
+            if name in e.observables:
+                coefficients += [_coefficient(name, e, k) for k in range(discrepancy.kernel.terms)]
+    return Space((*sizes, *coefficients))
+
+
+def prepare(
+    forward: Forward,
+    experiment: Experiment,
+    space: Space,
+    *,
+    noise_per_experiment: bool,
+    discrepancy: Discrepancy | None,
+    surrogate_error: bool,
+) -> Block:
+    """The block of one experiment whose nuisance parameters stand in ``space``."""
+    names = [o.name for o in forward.observables]
+    columns = tuple(names.index(name) for name in experiment.observables)
+    c = forward.conditions.pack(experiment.conditions)
+    mask = np.asarray(experiment.mask, dtype=bool)
+    shape = experiment.y.shape
+    error = forward.error(c, experiment.x)
+    bias, sd = (np.zeros(shape), np.zeros(shape)) if error is None else (e[:, list(columns)] for e in error)
+    own = np.zeros(shape) if experiment.sd is None else np.where(mask, experiment.sd, 0.0)
+    owner = experiment if noise_per_experiment else None
+    return Block(
+        experiment=experiment,
+        c=c,
+        x=experiment.x,
+        columns=columns,
+        y=np.where(mask, experiment.y, 0.0),
+        mask=mask,
+        variance=own**2 + (sd**2 if surrogate_error else 0.0),
+        bias=bias if surrogate_error else np.zeros(shape),
+        surrogate=sd if surrogate_error else np.sqrt(sd**2 + bias**2),
+        noise=tuple(space.index(noise_name(name, owner)) for name in experiment.observables),
+        latent=tuple(_latent(experiment, name, space, discrepancy) for name in experiment.observables),
+        points=np.flatnonzero(mask.ravel()),
+    )
+
+
+def _latent(
+    experiment: Experiment, observable: str, space: Space, discrepancy: Discrepancy | None
+) -> Latent | None:
+    if discrepancy is None or observable not in discrepancy.scale:
+        return None
+    return Latent(
+        basis=discrepancy.basis(experiment.x),
+        size=space.index(f"discrepancy_{observable}"),
+        start=space.index(_coefficient(observable, experiment, 0).name),
+    )
+
+
+def _coefficient(observable: str, experiment: Experiment, k: int) -> Parameter:
+    name = f"discrepancy_{observable}[{label(experiment)}][{k}]"
+    return Parameter(name, "1", Normal(0.0, 1.0), 0.0, "coefficient of the model error", "Solin & Särkkä 2020")
+
+
+def _noise_parameter(observable: Observable, name: str) -> Parameter:
+    median = float(observable.noise.scipy().median())
+    meaning = f"noise scale of {observable.name}"
+    return Parameter(name, observable.unit, observable.noise, median, meaning, "prior of the model's observable")

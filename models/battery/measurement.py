@@ -1,0 +1,100 @@
+"""From a cycler's table to an experiment.
+
+Needs the columns time, voltage and current. A constant current becomes the condition ``c_rate``, a varying one the
+second column of the abscissa. The rested voltage in the row before the first selected one, if its current is zero,
+becomes the condition ``start_voltage``.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+
+from twin.experiment import Experiment
+from twin.models.battery.cell import Cell
+from twin.models.battery.protocol import sampled_current
+from twin.space import Floats, Space
+from twin.table import Table
+
+CONSTANT_WITHIN = 0.02
+"""Largest relative departure from the median that still counts as a constant current."""
+RESTING = 0.01
+"""Share of 1C below which a cell rests."""
+
+
+class Reader(Protocol):
+    """What of a model the reader needs."""
+
+    @property
+    def conditions(self) -> Space:
+        """Known inputs."""
+        ...
+
+
+def read(model: Reader, cell: Cell, table: Table, given: Mapping[str, float], *, constant: bool = False) -> Experiment:
+    """Experiment with times from the first row on; ``constant`` refuses varying currents.
+
+    Raises ValueError for missing columns, a current of the wrong sign, conditions outside the valid range.
+    """
+    for name in given:
+        model.conditions.index(name)
+    times = table.increasing("time", "s")
+    voltage = table.number("voltage", "V")
+    current = table.number("current", "A")
+    conditions, notes = dict(zip(model.conditions.names, model.conditions.nominal.tolist(), strict=True)), []
+    start, rested = _rest_before(table, cell)
+    if start is None:
+        start = float(times[0])
+    level = float(np.median(current))
+    varying = sampled_current(times, current, CONSTANT_WITHIN)
+    if varying is None:
+        conditions["c_rate"] = level / cell.capacity
+        _check_sign(table, level, voltage)
+    elif constant:
+        raise ValueError(
+            f"{table.path}: this preset needs a constant current, but it varies between {current.min():g} and "
+            f"{current.max():g} A; choose one step, e.g. with --select step=discharge"
+        )
+    if table.has("T_amb") and "temperature" in model.conditions.names:
+        conditions["temperature"] = float(np.mean(table.number("T_amb", "K")))
+    if rested is not None and "start_voltage" in model.conditions.names:
+        conditions["start_voltage"] = rested
+        notes.append(f"start voltage {rested:.4g} V from the row before the first one")
+    conditions |= given
+    if "start_voltage" in model.conditions.names and rested is None and "start_voltage" not in given:
+        notes.append(f"start voltage assumed to be {conditions['start_voltage']:.4g} V: no rest precedes the data")
+    model.conditions.require_inside(conditions, table.path)
+    x = (times - start)[:, None] if varying is None else np.stack([times - start, varying], axis=1)
+    return Experiment(
+        name=table.label,
+        conditions=conditions,
+        coordinates=("time",) if varying is None else ("time", "current"),
+        x=x,
+        observables=("voltage",),
+        y=voltage[:, None],
+        units={"time": "s", "current": "A", "voltage": "V"},
+        source=table.source,
+        notes=tuple(notes),
+    )
+
+
+def _check_sign(table: Table, level: float, voltage: Floats) -> None:
+    falls = np.mean(voltage[-max(1, len(voltage) // 10) :]) < np.mean(voltage[: max(1, len(voltage) // 10)])
+    if level == 0:
+        raise ValueError(f"{table.path}: the current is zero in every row; nothing can be learnt from a rest")
+    if (level > 0) != bool(falls):
+        doing = "falls" if falls else "rises"
+        raise ValueError(
+            f"{table.path}: the current is {level:g} A but the voltage {doing}; current must be positive on "
+            f"discharge. Change the sign of the current column"
+        )
+
+
+def _rest_before(table: Table, cell: Cell) -> tuple[float | None, float | None]:
+    """Time [s] and voltage [V] of the rest that precedes the first selected row, if one does."""
+    before = table.before
+    if before is None or not all(before.has(name) for name in ("time", "current", "voltage")):
+        return None, None
+    if abs(before.number("current", "A")[0]) > RESTING * cell.capacity:
+        return None, None
+    return float(before.number("time", "s")[0]), float(before.number("voltage", "V")[0])

@@ -1,0 +1,52 @@
+"""Terminal voltage of a single-particle cell, given the stoichiometries at the particles' surfaces.
+
+    V = U_p(y_s) - U_n(x_s) + (2RT/F) [asinh(F j_p/2 i₀_p) - asinh(F j_n/2 i₀_n)] - I R₀
+
+Butler-Volmer kinetics with transfer coefficient 1/2, never linearised (Marquis et al. 2019, DOI
+10.1149/2.0341915jes, eq. 22). On discharge I > 0, j_n > 0, j_p < 0.
+"""
+
+from dataclasses import replace
+
+from twin.arrays import Array, namespace
+from twin.models.battery.cell import FARADAY, GAS, Cell, Draw, local_current_density
+from twin.models.battery.sphere import surface_response
+
+
+def terminal_voltage(cell: Cell, draw: Draw, x_surface: Array, y_surface: Array, current: Array) -> Array:
+    """V [V] (*batch, n) of surface stoichiometries and current [A] (*batch, n) or broadcastable to it."""
+    negative, positive = cell.negative, cell.positive
+    i_n = local_current_density(negative, cell, draw.active_n, current)
+    i_p = local_current_density(positive, cell, draw.active_p, current)
+    i0_n = draw.exchange_n * negative.exchange_current_density(x_surface, draw.temperature)
+    i0_p = draw.exchange_p * positive.exchange_current_density(y_surface, draw.temperature)
+    overpotential = _asinh(i_n / (2 * i0_n)) + _asinh(i_p / (2 * i0_p))
+    return (
+        positive.open_circuit_potential(y_surface)
+        - negative.open_circuit_potential(x_surface)
+        - 2 * GAS * draw.temperature / FARADAY * overpotential
+        - current * draw.resistance
+    )
+
+
+def over_time(draw: Draw) -> Draw:
+    """The draw with a last axis of length one on every entry, to broadcast against times (n,)."""
+    expanded = {
+        name: value[..., None] for name, value in vars(draw).items() if getattr(value, "shape", None) is not None
+    }
+    return replace(draw, **expanded)
+
+
+def surface_change(tau_rate: Array, filling_rate: Array, times: Array) -> Array:
+    """Change of the surface stoichiometry since a constant current was switched on.
+
+    ``filling_rate`` 3j/(R c_max) [1/s] and ``tau_rate`` D/R² [1/s]; (filling_rate/3 tau_rate) G(tau_rate t).
+    """
+    return filling_rate / (3 * tau_rate) * surface_response(tau_rate * times)
+
+
+def _asinh(x: Array) -> Array:
+    """log(x + √(x² + 1)), odd-safe: asinh of the standard is not vectorised in every engine."""
+    xp = namespace(x)
+    size = xp.abs(x)
+    return xp.sign(x) * xp.log(size + xp.sqrt(size * size + 1))

@@ -1,0 +1,103 @@
+"""Held-out errors of a forward map against the reference solver: what a surrogate is accepted or refused on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from twin.arrays import to_numpy
+from twin.model import ErrorModel, Model
+from twin.space import Floats
+from twin.training.build import Solves
+
+GRID = 64
+"""Points of the tabulated error model over the scaled abscissa."""
+
+
+@dataclass(frozen=True, eq=False)
+class Differences:
+    """Forward map minus reference (N, n, q) on held-out points, NaN where the reference had ended."""
+
+    solves: Solves
+    values: Floats
+
+
+def reference_solves(
+    model: Model, *, n: int, points: int, seed: int, progress: Callable[[int], None] | None = None
+) -> Solves:
+    """n reference solutions at scrambled Sobol draws of parameters and conditions, ``points`` abscissae each."""
+    joint = (model.space + model.conditions).sobol(n, seed)
+    p = len(model.space)
+    theta, c = joint[:, :p], joint[:, p:]
+    x = np.stack([model.abscissa(row, points) for row in c])
+    y = []
+    for i in range(n):
+        y.append(model.simulate(theta[i : i + 1], c[i], x[i])[0])
+        if progress is not None:
+            progress(i + 1)
+    return Solves(theta, c, x, np.stack(y))
+
+
+def differences(forward: Callable[[Floats, Floats, Floats], Floats], solves: Solves) -> Differences:
+    """The map minus the reference on every solve."""
+    predicted = [
+        to_numpy(forward(theta[None], c, x))[0] for theta, c, x in zip(solves.theta, solves.c, solves.x, strict=True)
+    ]
+    return Differences(solves, np.stack(predicted) - solves.y)
+
+
+def error_model(found: Differences) -> ErrorModel:
+    """Mean and standard deviation of the error over the scaled abscissa, all held-out points together."""
+    fraction = np.linspace(0.0, 1.0, found.values.shape[1])
+    counted = np.isfinite(found.values)
+    many = np.maximum(counted.sum(axis=0), 1)
+    values = np.nan_to_num(found.values)
+    bias = values.sum(axis=0) / many
+    sd = np.sqrt((np.where(counted, values - bias, 0.0) ** 2).sum(axis=0) / many)
+    return ErrorModel(fraction=fraction, bias=bias, sd=sd)
+
+
+def error_table(model: Model, found: Differences) -> dict[str, dict[str, Any]]:
+    """By observable: unit, and median, p95, p99 and maximum of the rms error per curve, mean bias, largest error."""
+    table = {}
+    for j, observable in enumerate(model.observables):
+        values = found.values[..., j]
+        solved = np.any(np.isfinite(values), axis=1)
+        rms = np.sqrt(np.nanmean(values[solved] ** 2, axis=1))
+        table[observable.name] = {
+            "unit": observable.unit,
+            "n": int(solved.sum()),
+            "median": float(np.median(rms)),
+            "p95": float(np.percentile(rms, 95)),
+            "p99": float(np.percentile(rms, 99)),
+            "max": float(rms.max()),
+            "bias": float(np.nanmean(values)),
+            "largest": float(np.nanmax(np.abs(values))),
+        }
+    return table
+
+
+def gradient_error(
+    forward: Callable[[Floats, Floats, Floats], Floats], model: Model, *, n: int, seed: int, step: float = 1e-3
+) -> dict[str, float]:
+    """Error of dy/dθ against central differences of the reference, relative to their size, by parameter.
+
+    Both sides are differenced with the same step (a share of each parameter's range), so that the truncation
+    error cancels: the figure is sqrt(mean (Δ_map - Δ_reference)²/mean Δ_reference²).
+    """
+    solves = reference_solves(model, n=n, points=50, seed=seed)
+    bounds = np.stack([model.space.from_unit(np.full((1, len(model.space)), u))[0] for u in (0.05, 0.95)])
+    errors = {}
+    for j, name in enumerate(model.space.names):
+        shift = np.zeros(len(model.space))
+        shift[j] = step * (bounds[1, j] - bounds[0, j])
+        squared, size = [], []
+        for theta, c, x in zip(solves.theta, solves.c, solves.x, strict=True):
+            inside = np.clip(theta, bounds[0], bounds[1])
+            pair = np.stack([inside + shift, inside - shift])
+            ours, reference = (np.diff(f(pair, c, x), axis=0) for f in (forward, model.simulate))
+            squared.append(np.nanmean((ours - reference) ** 2))
+            size.append(np.nanmean(reference**2))
+        errors[name] = float(np.sqrt(np.mean(squared) / np.mean(size)))
+    return errors

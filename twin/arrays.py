@@ -1,0 +1,54 @@
+"""The array API, so that one formula runs under NumPy, PyTorch and JAX.
+
+Physics asks ``xp = namespace(x)`` and uses the functions of the array API standard (2023.12) only. What the
+standard lacks and physics needs stands here, written with what it has.
+"""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, device, is_array_api_obj, is_numpy_array
+
+Array = Any
+"""A NumPy, PyTorch or JAX array. The three share no base class; shapes are in the docstrings."""
+
+
+def namespace(*arrays: Array) -> ModuleType:
+    """Array namespace of the arguments; numbers and NumPy constants give way to PyTorch and JAX arrays."""
+    known = [a for a in arrays if is_array_api_obj(a)]
+    foreign = [a for a in known if not is_numpy_array(a)]
+    chosen = foreign or known
+    xp = array_namespace(*chosen) if chosen else array_namespace(np.empty(0))
+    return xp  # type: ignore[no-any-return]
+
+
+def like(value: Array | float, reference: Array) -> Array:
+    """``value`` as an array of ``reference``'s kind, dtype and device."""
+    xp = namespace(reference)
+    if is_array_api_obj(value) and namespace(value) is xp and value.dtype == reference.dtype:
+        return value
+    if is_numpy_array(reference):
+        return xp.asarray(value, dtype=reference.dtype)
+    return xp.asarray(value, dtype=reference.dtype, device=device(reference))
+
+
+def safe_sqrt(x: Array) -> Array:
+    """√x with 0 where x <= 0, and a gradient of 0 there instead of infinity or NaN."""
+    xp = namespace(x)
+    positive = x > 0
+    return xp.where(positive, xp.sqrt(xp.where(positive, x, xp.ones_like(x))), xp.zeros_like(x))
+
+
+def horner(coefficients: tuple[float, ...], x: Array) -> Array:
+    """Polynomial with ``coefficients`` from the highest power to the constant, by Horner's rule."""
+    result = x * 0 + coefficients[0]
+    for c in coefficients[1:]:
+        result = result * x + c
+    return result
+
+
+def to_numpy(x: Array) -> np.ndarray[Any, np.dtype[Any]]:
+    """A NumPy copy of any of the three kinds, on the host and without its gradient."""
+    detach = getattr(x, "detach", None)
+    return np.asarray(detach().cpu() if detach is not None else x)

@@ -1,0 +1,152 @@
+"""What a model and a forward map are.
+
+A model is written once; training or a closed form turns it into a forward map θ, c, x -> y, which is all that
+inference ever sees.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from twin.arrays import Array
+from twin.experiment import Experiment
+from twin.field import Field
+from twin.priors import Prior
+from twin.space import Floats, Space
+from twin.table import Table
+
+Fields = Mapping[str, Field]
+"""The unknown functions of a model, by name."""
+
+Rows = Mapping[str, Array]
+"""Unreduced residuals by term, each (N, m): one row per sample. Nothing upstream of an optimiser reduces."""
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """A column of the abscissa ``x``."""
+
+    name: str
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Observable:
+    """A measured quantity, with the prior of its noise's standard deviation (in the same unit)."""
+
+    name: str
+    unit: str
+    meaning: str
+    noise: Prior
+
+
+@dataclass(frozen=True, eq=False)
+class ErrorModel:
+    """A surrogate's error against the reference solver on held-out points.
+
+    Tabulated over ``fraction`` (m,), the abscissa divided by ``x_end(c)``: mean ``bias`` (m, q) and standard
+    deviation ``sd`` (m, q) of surrogate minus reference, in the observables' units.
+    """
+
+    fraction: Floats
+    bias: Floats
+    sd: Floats
+
+
+@runtime_checkable
+class Forward(Protocol):
+    """A function θ (*batch, p), c (k,), x (n, d) -> y (*batch, n, q), for NumPy, PyTorch and JAX arrays."""
+
+    @property
+    def space(self) -> Space:
+        """Parameters θ with priors, bounded by the domain in which the map is valid."""
+        ...
+
+    @property
+    def conditions(self) -> Space:
+        """Known inputs c, bounded by the domain in which the map is valid."""
+        ...
+
+    @property
+    def coordinates(self) -> tuple[Coordinate, ...]:
+        """Columns of x."""
+        ...
+
+    @property
+    def observables(self) -> tuple[Observable, ...]:
+        """Columns of y."""
+        ...
+
+    def __call__(self, theta: Array, c: Array, x: Array) -> Array:
+        """Predicted observables (*batch, n, q)."""
+        ...
+
+    def error(self, c: Array, x: Array) -> tuple[Floats, Floats] | None:
+        """Bias (n, q) and standard deviation (n, q) of the map against the true solution; None if exact."""
+        ...
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A physical system: parameters, physics, reference solver. See ``models/`` for examples."""
+
+    @property
+    def name(self) -> str:
+        """Module name in ``models/``, as the command line knows it."""
+        ...
+
+    @property
+    def preset(self) -> str:
+        """Which parameters are free, and of which cell, engine or patient."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """Literature of equations and constants."""
+        ...
+
+    @property
+    def space(self) -> Space:
+        """Free parameters θ."""
+        ...
+
+    @property
+    def conditions(self) -> Space:
+        """Known inputs c with nominal values and valid ranges."""
+        ...
+
+    @property
+    def coordinates(self) -> tuple[Coordinate, ...]:
+        """Columns of the abscissa x."""
+        ...
+
+    @property
+    def observables(self) -> tuple[Observable, ...]:
+        """Columns of y."""
+        ...
+
+    def observe(self, u: Fields, theta: Array, c: Array, x: Array) -> Array:
+        """Observables (*batch, n, q) of the fields ``u`` at the abscissa x (n, d)."""
+        ...
+
+    def simulate(self, theta: Floats, c: Floats, x: Floats) -> Floats:
+        """Reference solution (b, n, q) of θ (b, p): NaN where it ended (cut-off) or did not converge."""
+        ...
+
+    def abscissa(self, c: Floats, n: int) -> Floats:
+        """n points (n, d) that span the experiment under conditions c."""
+        ...
+
+    def experiments(self, table: Table, given: Mapping[str, float]) -> Experiment:
+        """The experiment a table of measurements holds, with conditions ``given`` by the user on top."""
+        ...
+
+
+@runtime_checkable
+class Exact(Model, Protocol):
+    """A model with a closed form: no network is needed."""
+
+    def exact(self, theta: Array, c: Array) -> Fields:
+        """The solution."""
+        ...

@@ -1,0 +1,180 @@
+"""A trained network that stands in for a model: a function of NumPy, PyTorch or JAX arrays, and a file.
+
+The file is safetensors: named tensors and a JSON header, never a pickle. The header holds the format's version,
+the model and preset it was trained for with a digest of their definition, the network, the record of training and
+of the held-out error, and a SHA-256 over all of it and the tensors.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+import torch
+
+from twin.arrays import Array, like, to_numpy
+from twin.atomic import replaced
+from twin.model import Coordinate, ErrorModel, Fields, Observable
+from twin.networks import Network
+from twin.space import Floats, Space
+from twin.specification import network_from, specification_of
+from twin.training.build import Trainable
+
+VERSION = 1
+HEADER = "twincal"
+
+
+@dataclass(frozen=True, eq=False)
+class Surrogate:
+    """``surrogate(theta, c, x)`` as the model would answer, by the network.
+
+    ``mode`` is "physics", "hybrid" or "data"; ``record`` describes training and held-out errors as plain data.
+    """
+
+    model: Trainable
+    network: Network
+    weights: Mapping[str, Floats]
+    mode: str
+    errors: ErrorModel | None
+    record: Mapping[str, Any]
+
+    @property
+    def space(self) -> Space:
+        """Parameters, bounded by the trained box."""
+        return self.model.space
+
+    @property
+    def conditions(self) -> Space:
+        """Known inputs, bounded by the trained box."""
+        return self.model.conditions
+
+    @property
+    def coordinates(self) -> tuple[Coordinate, ...]:
+        """Columns of x."""
+        return self.model.coordinates
+
+    @property
+    def observables(self) -> tuple[Observable, ...]:
+        """Columns of y."""
+        return self.model.observables
+
+    def fields(self, theta: Array, c: Array) -> Fields:
+        """The model's unknown functions by the network."""
+        weights = {name: like(w, theta) for name, w in self.weights.items()}
+        return self.model.lift(partial(self.network, weights), theta, c)
+
+    def __call__(self, theta: Array, c: Array, x: Array) -> Array:
+        """Predicted observables (*batch, n, q); ValueError beyond the trained stretch of the abscissa."""
+        self.model.require_covered(c, x)
+        return self.model.observe(self.fields(theta, c), theta, c, x)
+
+    def error(self, c: Array, x: Array) -> tuple[Floats, Floats] | None:
+        """Bias and standard deviation (n, q) against the reference solver, from held-out solves."""
+        if self.errors is None:
+            return None
+        end = self.model.abscissa(to_numpy(c), 2)[-1, 0]
+        at = to_numpy(x)[:, 0] / end
+        bias, sd = (
+            np.stack([np.interp(at, self.errors.fraction, column) for column in table.T], axis=-1)
+            for table in (self.errors.bias, self.errors.sd)
+        )
+        return bias, sd
+
+
+def digest_of(model: Trainable) -> str:
+    """SHA-256 of what a surrogate depends on: names, bounds and priors of both spaces, sizes of the network."""
+    definition = {
+        "name": model.name,
+        "preset": model.preset,
+        "space": [[p.name, p.unit, repr(p.prior), *map(float, p.bounds)] for p in model.space.parameters],
+        "conditions": [[p.name, p.unit, *map(float, p.bounds)] for p in model.conditions.parameters],
+        "observables": [[o.name, o.unit] for o in model.observables],
+        "network": [model.inputs, model.outputs],
+    }
+    return hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()
+
+
+def save(surrogate: Surrogate, path: Path) -> None:
+    """Writes the file in one move; the same surrogate gives the same bytes."""
+    tensors = {name: np.ascontiguousarray(w, dtype=np.float64) for name, w in surrogate.weights.items()}
+    if surrogate.errors is not None:
+        tensors |= {f"error.{key}": np.ascontiguousarray(v) for key, v in vars(surrogate.errors).items()}
+    header = {
+        "version": VERSION,
+        "model": surrogate.model.name,
+        "preset": surrogate.model.preset,
+        "definition": digest_of(surrogate.model),
+        "network": specification_of(surrogate.network),
+        "mode": surrogate.mode,
+        "record": dict(surrogate.record),
+    }
+    header["sha256"] = _checksum(header, tensors)
+    content = safetensors.numpy.save(tensors, metadata={HEADER: json.dumps(header, sort_keys=True)})
+    with replaced(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The JSON header; ValueError if the file is none of ours or newer than this program."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; expected a surrogate written by 'twin train'")
+    try:
+        with safetensors.safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+    except safetensors.SafetensorError as error:
+        raise ValueError(
+            f"{path}: not a surrogate file (safetensors expected; pickles are never read): {error}"
+        ) from error
+    if HEADER not in metadata:
+        raise ValueError(f"{path}: a safetensors file, but not a surrogate of twincal")
+    header: dict[str, Any] = json.loads(metadata[HEADER])
+    if header.get("version", 0) > VERSION:
+        raise ValueError(
+            f"{path}: format version {header['version']} is newer than this program reads ({VERSION}); update twincal"
+        )
+    return header
+
+
+def load(path: Path, model: Trainable) -> Surrogate:
+    """The surrogate of ``model`` in a file; ValueError for a damaged file or one trained for another model."""
+    header = read_header(path)
+    tensors = safetensors.numpy.load_file(path)
+    stated = header.pop("sha256", "")
+    if stated != _checksum(header, tensors):
+        raise ValueError(f"{path}: damaged, its content does not match its checksum; fetch or train it again")
+    theirs, ours = (header["model"], header["preset"]), (model.name, model.preset)
+    if theirs != ours:
+        raise ValueError(f"{path}: trained for {'/'.join(theirs)}, expected {'/'.join(ours)}")
+    if header["definition"] != digest_of(model):
+        raise ValueError(
+            f"{path}: trained for another definition of {'/'.join(ours)} (parameters, bounds or sizes changed since); "
+            f"train it again with 'twin train {model.name} --preset {model.preset}'"
+        )
+    errors = {name.removeprefix("error."): t for name, t in tensors.items() if name.startswith("error.")}
+    weights = {name: t for name, t in tensors.items() if not name.startswith("error.")}
+    return Surrogate(
+        model=model,
+        network=network_from(header["network"]),
+        weights=weights,
+        mode=header["mode"],
+        errors=ErrorModel(**errors) if errors else None,
+        record=header["record"],
+    )
+
+
+def weights_to_numpy(weights: Mapping[str, torch.Tensor]) -> dict[str, Floats]:
+    """Trained tensors as float64 NumPy arrays."""
+    return {name: to_numpy(w).astype(np.float64) for name, w in weights.items()}
+
+
+def _checksum(header: Mapping[str, Any], tensors: Mapping[str, Floats]) -> str:
+    total = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name in sorted(tensors):
+        total.update(name.encode() + str(tensors[name].shape).encode() + tensors[name].tobytes())
+    return total.hexdigest()

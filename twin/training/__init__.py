@@ -1,0 +1,1 @@
+"""Training of parametric physics-informed surrogates."""

@@ -1,0 +1,19 @@
+"""The training a model recommends for itself: network and stages."""
+
+from dataclasses import dataclass
+
+from twin.networks import Network
+from twin.training.stage import Stage
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Defaults of ``twin train``: what is trained, by which stages, on how many solves where data are used.
+
+    ``scale`` weighs reference data: an observable's error of this size counts as a residual of one.
+    """
+
+    network: Network
+    stages: tuple[Stage, ...]
+    solves: int
+    scale: float
