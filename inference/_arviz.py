@@ -5,6 +5,7 @@ All take plain arrays: draws (chains, draws) or log weights (n,).
 """
 
 import warnings
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -18,20 +19,26 @@ TAIL = (0.05, 0.95)
 
 def rhat(draws: Floats) -> float:
     """Rank-normalised split R-hat (Vehtari et al. 2021, eq. 14); NaN when nothing moves."""
+    if np.ptp(draws) == 0:
+        return float("nan")
     if _stats() is None:
         return float(_legacy().rhat(draws, method="rank"))
     return float(_stats().rhat(draws, method="rank"))
 
 
 def ess_bulk(draws: Floats) -> float:
-    """Effective number of draws for the centre (Vehtari et al. 2021, section 4.1)."""
+    """Effective number of draws for the centre (Vehtari et al. 2021, section 4.1); 0 when nothing moves."""
+    if np.ptp(draws) == 0:
+        return 0.0
     if _stats() is None:
         return float(_legacy().ess(draws, method="bulk"))
     return float(_stats().ess(draws, method="bulk"))
 
 
 def ess_tail(draws: Floats) -> float:
-    """Effective number of draws for the 5 % and 95 % quantiles, the smaller of the two."""
+    """Effective number of draws for the 5 % and 95 % quantiles, the smaller of the two; 0 when nothing moves."""
+    if np.ptp(draws) == 0:
+        return 0.0
     if _stats() is None:
         return float(_legacy().ess(draws, method="tail", prob=TAIL))
     return float(_stats().ess(draws, method="tail", prob=TAIL))
@@ -55,9 +62,7 @@ def _stats() -> Any:
     """The array interface of arviz_stats, or None where ArviZ is of the 0.x generation."""
     if find_spec("arviz_stats") is None:
         return None
-    from arviz_stats.base import array_stats
-
-    return array_stats
+    return import_module("arviz_stats.base").array_stats
 
 
 def _legacy() -> Any:

@@ -88,9 +88,7 @@ def noise_space(forward: Forward, experiments: Sequence[Experiment], per_experim
     return Space(tuple(parameters))
 
 
-def discrepancy_space(
-    forward: Forward, experiments: Sequence[Experiment], discrepancy: Discrepancy | None
-) -> Space:
+def discrepancy_space(forward: Forward, experiments: Sequence[Experiment], discrepancy: Discrepancy | None) -> Space:
     """Sizes, then coefficients; empty without a discrepancy. ValueError for an observable nobody measured."""
     if discrepancy is None:
         return Space(())
@@ -146,9 +144,7 @@ def prepare(
     )
 
 
-def _latent(
-    experiment: Experiment, observable: str, space: Space, discrepancy: Discrepancy | None
-) -> Latent | None:
+def _latent(experiment: Experiment, observable: str, space: Space, discrepancy: Discrepancy | None) -> Latent | None:
     if discrepancy is None or observable not in discrepancy.scale:
         return None
     return Latent(

@@ -56,8 +56,7 @@ class Whitening:
 
     def inverse(self, z: Floats) -> Floats:
         """The w of z, both (n, p)."""
-        solved: Floats = np.linalg.solve(self.factor, (z - self.centre).T).T
-        return solved
+        return np.asarray(np.linalg.solve(self.factor, (z - self.centre).T).T, dtype=np.float64)
 
 
 def density_of(likelihood: Likelihood) -> LogDensity:

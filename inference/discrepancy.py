@@ -18,6 +18,10 @@ import numpy as np
 
 from twin.space import Floats
 
+CLEARANCE = 1.5
+"""Lengthscales from the data's end to the box: the basis is 0 there, which takes 4 % of the end's variance at most
+(the paper's own 1.2 in place of 1 + 1.5 ℓ took 38 % at ℓ = 0.4)."""
+
 
 @runtime_checkable
 class Kernel(Protocol):
@@ -51,8 +55,8 @@ class SquaredExponential:
 
     @property
     def box(self) -> float:
-        """max(1.2, 3.2 ℓ) (Riutort-Mayol et al. 2023, arXiv 2004.11408, eq. 14)."""
-        return max(1.2, 3.2 * 2.0 * self.lengthscale)
+        """max(1 + 1.5 ℓ, 3.2 ℓ) (Riutort-Mayol et al. 2023, arXiv 2004.11408, eq. 14, and ``CLEARANCE``)."""
+        return max(1.0 + CLEARANCE * 2.0 * self.lengthscale, 3.2 * 2.0 * self.lengthscale)
 
     @property
     def terms(self) -> int:
@@ -62,7 +66,8 @@ class SquaredExponential:
     def spectral_density(self, omega: Floats) -> Floats:
         """√(2π) ℓ exp(-ℓ²ω²/2)."""
         ell = 2.0 * self.lengthscale
-        return math.sqrt(2.0 * math.pi) * ell * np.exp(-0.5 * (ell * omega) ** 2)
+        density: Floats = math.sqrt(2.0 * math.pi) * ell * np.exp(-0.5 * (ell * omega) ** 2)
+        return density
 
 
 @dataclass(frozen=True)
@@ -73,8 +78,8 @@ class Matern32:
 
     @property
     def box(self) -> float:
-        """max(1.2, 4.5 ℓ) (Riutort-Mayol et al. 2023, arXiv 2004.11408, eq. 13)."""
-        return max(1.2, 4.5 * 2.0 * self.lengthscale)
+        """max(1 + 1.5 ℓ, 4.5 ℓ) (Riutort-Mayol et al. 2023, arXiv 2004.11408, eq. 13, and ``CLEARANCE``)."""
+        return max(1.0 + CLEARANCE * 2.0 * self.lengthscale, 4.5 * 2.0 * self.lengthscale)
 
     @property
     def terms(self) -> int:
@@ -84,7 +89,8 @@ class Matern32:
     def spectral_density(self, omega: Floats) -> Floats:
         """12√3/ℓ³ (3/ℓ² + ω²)⁻²."""
         ell = 2.0 * self.lengthscale
-        return 12.0 * math.sqrt(3.0) / ell**3 / (3.0 / ell**2 + omega**2) ** 2
+        density: Floats = 12.0 * math.sqrt(3.0) / ell**3 / (3.0 / ell**2 + omega**2) ** 2
+        return density
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,6 @@ class Discrepancy:
         middle, half = 0.5 * (first.max() + first.min()), 0.5 * (first.max() - first.min())
         s = (first - middle) / (half if half > 0 else 1.0)
         box = self.kernel.box
-        roots = np.arange(1, self.kernel.terms + 1) * math.pi / (2.0 * box)
-        waves = np.sin(roots * (s[:, None] + box)) / math.sqrt(box)
-        return waves * np.sqrt(self.kernel.spectral_density(roots))
+        roots = np.arange(1, self.kernel.terms + 1, dtype=np.float64) * (math.pi / (2.0 * box))
+        columns: Floats = np.sin(roots * (s[:, None] + box)) * np.sqrt(self.kernel.spectral_density(roots) / box)
+        return columns

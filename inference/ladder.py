@@ -25,9 +25,7 @@ def sample_ladder(density: LogDensity, *, seed: int, ess_limit: float = 400.0) -
         reason = f"k-hat {first.khat:.2f} <= {KHAT_LIMIT}, ESS {first.weight_ess:.0f} >= {ess_limit:.0f}"
         return replace(first, sampler="ladder", reason=reason, seconds=time.perf_counter() - begin)
     second = sample_nuts(density, seed=seed, modes=modes)
-    return replace(
-        second, sampler="ladder", reason="laplace: " + objection, seconds=time.perf_counter() - begin
-    )
+    return replace(second, sampler="ladder", reason="laplace: " + objection, seconds=time.perf_counter() - begin)
 
 
 def objections(first: Sample, modes: Modes, ess_limit: float) -> str:

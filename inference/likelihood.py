@@ -22,6 +22,8 @@ from twin.inference.noise import Gaussian, Noise
 from twin.model import Forward
 from twin.space import Floats, Space
 
+GAUSSIAN = Gaussian()
+
 
 @dataclass(frozen=True, eq=False)
 class Likelihood:
@@ -33,7 +35,7 @@ class Likelihood:
 
     forward: Forward
     experiments: Sequence[Experiment]
-    noise: Noise = Gaussian()
+    noise: Noise = GAUSSIAN
     noise_per_experiment: bool = False
     discrepancy: Discrepancy | None = None
     surrogate_error: bool = True
@@ -157,6 +159,6 @@ def _discrepancy(block: Block, theta: Array) -> Array:
     return xp.stack(columns, axis=-1)
 
 
-def like_index(values: np.ndarray, theta: Array) -> Array:  # type: ignore[type-arg]
+def like_index(values: Array, theta: Array) -> Array:
     """Positions or a mask as an array of theta's kind."""
     return like(values, namespace(theta).asarray(values))

@@ -38,8 +38,8 @@ class Modes:
     def log_mass(self) -> Floats:
         """-U + log det factor, minus the first mode's."""
         volume = np.log(np.abs(np.diagonal(self.factor, axis1=-2, axis2=-1))).sum(-1)
-        mass: Floats = volume - self.potential
-        return mass - mass[0]
+        mass = volume - self.potential
+        return np.asarray(mass - mass[0])
 
     @property
     def whitening(self) -> Whitening:

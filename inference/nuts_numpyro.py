@@ -79,13 +79,13 @@ def overdispersed(
 
     A mode is left out when nothing finite is found near it; the best mode itself is the last resort.
     """
-    rng = np.random.default_rng(seed)
+    rng, compiled = np.random.default_rng(seed), jax.jit(jax.vmap(energy))
     worth = np.flatnonzero(modes.potential < modes.potential[0] + 10.0)
     starts = []
     for chain in range(chains):
         k = worth[chain % len(worth)]
         steps = np.concatenate([1.5 * rng.standard_normal((20, modes.z.shape[1])), np.zeros((1, modes.z.shape[1]))])
         tried = whitening.inverse(modes.z[k] + steps @ modes.factor[k].T)
-        finite = np.flatnonzero(np.isfinite(np.asarray(jax.vmap(energy)(jnp.asarray(tried)))))
+        finite = np.flatnonzero(np.isfinite(np.asarray(compiled(jnp.asarray(tried)))))
         starts.append(tried[finite[0]])
     return np.stack(starts)

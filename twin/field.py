@@ -5,8 +5,10 @@ again a field. Three kinds: spectral (derivatives in the bounded coordinate by t
 automatic differentiation, PyTorch), exact (closed form).
 """
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -110,16 +112,32 @@ class SpectralField:
         return u
 
 
+@cache
+def load_forward_mode() -> None:
+    """Makes PyTorch load its forward-mode rules, which warns once per process about its own code.
+
+    The first Jacobian-vector product imports ``torch._decomp.decompositions_for_jvp``, which calls
+    ``torch.jit.script``, deprecated since torch 2.9. Nothing in our code can avoid that.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"`torch\.jit\.script` is deprecated", category=DeprecationWarning)
+        one = torch.ones(1)
+        torch.func.jvp(torch.sin, (one,), (one,))
+
+
 def _zero_of(function: Callable[..., Array]) -> Callable[..., Array]:
     return lambda *at: function(*at) * 0
 
 
 def _forward_derivative(function: Callable[..., Array], i: int) -> Callable[..., Array]:
     def derivative(*at: Array) -> Array:
+        load_forward_mode()
+
         def along(s: Array) -> Array:
             return function(*at[:i], s, *at[i + 1 :])
 
-        _, tangent = torch.func.jvp(along, (at[i],), (torch.ones_like(at[i]),))
+        here = at[i].contiguous()
+        _, tangent = torch.func.jvp(along, (here,), (torch.ones_like(here),))
         return tangent
 
     return derivative

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
+
 from twin.arrays import Array
 from twin.experiment import Experiment
 from twin.field import Field
@@ -17,6 +20,8 @@ from twin.table import Table
 
 Fields = Mapping[str, Field]
 """The unknown functions of a model, by name."""
+
+Mask = npt.NDArray[np.bool_]
 
 Rows = Mapping[str, Array]
 """Unreduced residuals by term, each (N, m): one row per sample. Nothing upstream of an optimiser reduces."""
@@ -132,6 +137,10 @@ class Model(Protocol):
 
     def simulate(self, theta: Floats, c: Floats, x: Floats) -> Floats:
         """Reference solution (b, n, q) of θ (b, p): NaN where it ended (cut-off) or did not converge."""
+        ...
+
+    def valid(self, y: Floats) -> Mask:
+        """Where predictions (…, n, q) count (…, n): False from the end of the experiment on, as at a cut-off."""
         ...
 
     def abscissa(self, c: Floats, n: int) -> Floats:

@@ -39,5 +39,5 @@ def _plain(value: Any) -> Any:
 
 def _typed(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return ACTIVATIONS[value["activation"]] if "activation" in value else network_from(value)
+        return network_from(value) if "kind" in value else ACTIVATIONS[value["activation"]]
     return tuple(value) if isinstance(value, list) else value

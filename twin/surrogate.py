@@ -176,5 +176,6 @@ def weights_to_numpy(weights: Mapping[str, torch.Tensor]) -> dict[str, Floats]:
 def _checksum(header: Mapping[str, Any], tensors: Mapping[str, Floats]) -> str:
     total = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for name in sorted(tensors):
-        total.update(name.encode() + str(tensors[name].shape).encode() + tensors[name].tobytes())
+        t = tensors[name]
+        total.update(name.encode() + f"{t.dtype} {t.shape}".encode() + t.tobytes())
     return total.hexdigest()

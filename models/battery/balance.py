@@ -7,12 +7,15 @@ With electrode capacities Q_n, Q_p [A h], cyclable lithium N [A h] and rested vo
 (Dubarry, Truchot, Liaw 2012, J. Power Sources 219, 204, for the mechanistic reading of N, Q_n, Q_p.)
 """
 
-from twin.arrays import Array, namespace
+import numpy as np
+
+from twin.arrays import Array, like, namespace
 from twin.models.battery.cell import Cell
 
-NEWTON_STEPS = 12
-LARGEST_STEP = 0.05
-DIFFERENCE = 1e-6
+BRACKETS = np.linspace(0.0, 1.0, 41)
+DIFFERENCE = 1e-5
+"""Half-width of the central difference for the slope; its error only slows Newton's method, it moves no root."""
+NEWTON_STEPS = 3
 
 
 def fresh_lithium(cell: Cell) -> float:
@@ -26,22 +29,25 @@ def start_stoichiometries(
 ) -> tuple[Array, Array]:
     """(x₀, y₀) after losing the share ``lithium_loss`` of N and scaling the electrodes by ``active_*``.
 
-    Newton's method in y₀ from the fresh value, unrolled: at the root the derivative of a Newton step by its
-    start is zero, so the gradient that flows through the last step is that of the implicit function.
+    The excess f(y) = U_p(y) - U_n(x(y)) - V₀ falls monotonically: its crossing is read off a grid by linear
+    interpolation and polished by Newton's method. Nothing is detached: at the root a Newton step has zero
+    derivative by its start, so what flows through the last steps is the derivative of the implicit function.
     """
     xp = namespace(lithium_loss, active_n, active_p, start_voltage)
-    lithium = (1 - lithium_loss) * fresh_lithium(cell)
-    q_n = active_n * cell.electrode_capacity(cell.negative)
-    q_p = active_p * cell.electrode_capacity(cell.positive)
+    lithium = ((1 - lithium_loss) * fresh_lithium(cell) + 0 * (active_n + active_p + start_voltage))[..., None]
+    q_n = (active_n * cell.electrode_capacity(cell.negative))[..., None]
+    q_p = (active_p * cell.electrode_capacity(cell.positive))[..., None]
 
     def excess(y: Array) -> Array:
         x = (lithium - y * q_p) / q_n
         open_circuit = cell.positive.open_circuit_potential(y) - cell.negative.open_circuit_potential(x)
-        return open_circuit - start_voltage
+        return open_circuit - start_voltage[..., None]
 
-    y = xp.zeros_like(lithium + active_n + active_p + start_voltage) + cell.positive.start_stoichiometry
+    f = excess(like(BRACKETS, lithium))
+    share = f[..., :-1] / (f[..., :-1] - f[..., 1:])
+    y = xp.sum(xp.clip(share, 0.0, 1.0), axis=-1, keepdims=True) * (BRACKETS[1] - BRACKETS[0])
+    nodes = like(np.array([-DIFFERENCE, 0.0, DIFFERENCE]), lithium)
     for _ in range(NEWTON_STEPS):
-        slope = (excess(y + DIFFERENCE) - excess(y - DIFFERENCE)) / (2 * DIFFERENCE)
-        step = -excess(y) / slope
-        y = y + xp.clip(step, -LARGEST_STEP, LARGEST_STEP)
-    return (lithium - y * q_p) / q_n, y
+        f = excess(y + nodes)
+        y = y - f[..., 1:2] * (2 * DIFFERENCE) / (f[..., 2:] - f[..., :1])
+    return ((lithium - y * q_p) / q_n)[..., 0], y[..., 0]

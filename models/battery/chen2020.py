@@ -6,14 +6,15 @@ Chen et al. 2020, J. Electrochem. Soc. 167, 080534, DOI 10.1149/1945-7111/ab9050
 
 import math
 
-from twin.arrays import Array, namespace, safe_sqrt
+from twin.arrays import Array, namespace
 from twin.models.battery.cell import Cell, Electrode, arrhenius
 
 REFERENCE_TEMPERATURE = 298.15
 ELECTROLYTE = 1000.0
 """Salt concentration [mol/m³]."""
-EDGE = 1e-7
-"""Least x(1 - x) in the exchange-current density, so that a full or empty surface stays finite."""
+EDGE = 1e-5
+"""w in p -> (p + √(p² + w²))/2 for p = x(1 - x): a full or empty surface stays finite, and smooth for samplers; at
+p = 0.01 it changes i₀ by 1e-7 of itself."""
 
 
 def graphite_siox_ocp(x: Array) -> Array:
@@ -45,7 +46,7 @@ def _exchange(rate: float, energy: float, max_concentration: float, x: Array, te
     xp = namespace(x)
     scale = rate * math.sqrt(ELECTROLYTE) * max_concentration
     product = x * (1 - x)
-    kept = safe_sqrt(xp.maximum(product, xp.full_like(product, EDGE)))
+    kept = xp.sqrt(0.5 * (product + xp.sqrt(product * product + EDGE * EDGE)))
     return scale * arrhenius(energy, temperature, REFERENCE_TEMPERATURE) * kept
 
 

@@ -7,7 +7,7 @@ polynomials lose 2.5 mV in float32: evaluate in float64.
 
 import math
 
-from twin.arrays import Array, horner, namespace, safe_sqrt
+from twin.arrays import Array, horner, namespace
 from twin.models.battery.cell import Cell, Electrode, arrhenius
 
 REFERENCE_TEMPERATURE = 303.15
@@ -15,7 +15,8 @@ ACTIVATION_ENERGY = 30e3
 """[J/mol], common to kinetics and diffusion"""
 SALT = 1.2
 """Electrolyte concentration [kmol/m³]"""
-EDGE = 1e-7
+EDGE = 1e-5
+"""As in ``chen2020.py``; also the least value of P₅."""
 
 GRAPHITE_OCP = (
     1878.6244900261463, -4981.580023016213, 516.2941996957871, 6452.38177755237, -436.0524457974526,
@@ -65,7 +66,7 @@ def graphite_exchange(x: Array, temperature: Array) -> Array:
     """2.5 · 0.27 Arr √(c_e (c_max - c_s) c_s) [A/m²], concentrations in kmol/m³."""
     xp = namespace(x)
     product = x * (1 - x)
-    kept = safe_sqrt(xp.maximum(product, xp.full_like(product, EDGE)))
+    kept = xp.sqrt(0.5 * (product + xp.sqrt(product * product + EDGE * EDGE)))
     arr = arrhenius(ACTIVATION_ENERGY, temperature, REFERENCE_TEMPERATURE)
     return 2.5 * 0.27 * math.sqrt(SALT) * 30.53 * arr * kept
 

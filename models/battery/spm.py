@@ -16,12 +16,12 @@ import numpy as np
 from twin.arrays import Array, like, namespace
 from twin.experiment import Experiment
 from twin.field import ExactField
-from twin.model import Coordinate, Fields, Observable
+from twin.model import Coordinate, Fields, Mask, Observable
 from twin.models.battery import measurement, pybamm_reference
 from twin.models.battery.cell import Cell, Draw, Electrode, flux_ratio
 from twin.models.battery.protocol import Steps, current_at, current_steps
 from twin.models.battery.sphere import profile_response
-from twin.models.battery.voltage import over_time, surface_change, terminal_voltage
+from twin.models.battery.voltage import above_cut_off, over_time, surface_change, terminal_voltage
 from twin.space import Floats, Space
 from twin.table import Table
 
@@ -86,6 +86,10 @@ class ClosedFormSPM:
         """PyBaMM's SPM at a converged mesh (b, n, 1); NaN after the cut-off."""
         return pybamm_reference.simulate_spm(self.reference, self.drawn(theta, c), x, self.steps(x))
 
+    def valid(self, y: Floats) -> Mask:
+        """True until the voltage first falls below the cut-off."""
+        return above_cut_off(self.cell, y)
+
     def abscissa(self, c: Floats, n: int) -> Floats:
         """n times (n, 1) over 95 % of the nominal discharge."""
         c_rate = abs(float(c[self.conditions.index("c_rate")]))
@@ -133,12 +137,12 @@ def _particle(electrode: Electrode, cell: Cell, drawn: Draw, negative: bool, ste
 
 
 def soft_floor(stoichiometry: Array) -> Array:
-    """The stoichiometry itself where positive, bent to -EMPTY_WIDTH (1 - e^(x/EMPTY_WIDTH)) below.
+    """The stoichiometry itself where positive, bent to EMPTY_WIDTH tanh(x/EMPTY_WIDTH) below.
 
     Keeps the exponential in the open-circuit potential finite, with a slope, where a trial draw is emptied.
     """
     xp = namespace(stoichiometry)
     zero = xp.zeros_like(stoichiometry)
     below = xp.minimum(stoichiometry, zero)
-    bent = EMPTY_WIDTH * xp.expm1(below / EMPTY_WIDTH)
+    bent = EMPTY_WIDTH * xp.tanh(below / EMPTY_WIDTH)
     return xp.where(stoichiometry < 0, bent, stoichiometry)

@@ -30,10 +30,11 @@ from twin.arrays import Array, like, namespace, safe_sqrt, to_numpy
 from twin.basis import BallPolynomials
 from twin.experiment import Experiment
 from twin.field import ExactField, SpectralField
-from twin.model import Coordinate, Fields, Observable, Rows
+from twin.model import Coordinate, Fields, Mask, Observable, Rows
 from twin.models.battery import measurement, pybamm_reference
 from twin.models.battery.cell import Cell, Draw, flux_ratio
-from twin.models.battery.voltage import over_time, surface_change, terminal_voltage
+from twin.models.battery.sphere import profile_response
+from twin.models.battery.voltage import above_cut_off, over_time, surface_change, terminal_voltage
 from twin.space import Floats, Space
 from twin.table import Table
 from twin.training.recipe import Recipe
@@ -113,6 +114,7 @@ class DiffusionSPM:
         return {
             "positive": positive,
             "positive surface": ExactField(("t",), lambda times: positive(times, SURFACE)[..., 0]),
+            "negative": ExactField(("t", "r"), self._negative_profile(drawn)),
             "negative surface": ExactField(("t",), self._negative_surface(drawn)),
         }
 
@@ -161,6 +163,10 @@ class DiffusionSPM:
         """PyBaMM's SPM at a converged mesh (b, n, 1); NaN after the cut-off."""
         return pybamm_reference.simulate_spm(self.reference, self.drawn(theta, c), x, None)
 
+    def valid(self, y: Floats) -> Mask:
+        """True until the voltage first falls below the cut-off."""
+        return above_cut_off(self.cell, y)
+
     def abscissa(self, c: Floats, n: int) -> Floats:
         """n times (n, 1) over the filling that training covers."""
         rate = flux_ratio(self.cell.positive, self.cell, 1.0, c[self.conditions.index("c_rate")] * self.cell.capacity)
@@ -195,11 +201,24 @@ class DiffusionSPM:
         features = ((xp.log(flow.g) + 4.0) / 1.5, (mean - 0.6) / 0.2, 2 * reach - 1)
         return xp.stack(xp.broadcast_arrays(*features), axis=-1)
 
-    def _negative_surface(self, drawn: Draw) -> Callable[[Array], Array]:
+    def _negative_rates(self, drawn: Draw) -> tuple[Array, Array]:
+        """D/R² and 3 j/(R c_max) [1/s]."""
         negative = self.cell.negative
         tau_rate = negative.diffusivity(drawn.stoichiometry_n, drawn.temperature) / negative.particle_radius**2
-        rate = flux_ratio(negative, self.cell, drawn.active_n, drawn.current)
+        return tau_rate, flux_ratio(negative, self.cell, drawn.active_n, drawn.current)
+
+    def _negative_surface(self, drawn: Draw) -> Callable[[Array], Array]:
+        tau_rate, rate = self._negative_rates(drawn)
         return lambda times: drawn.stoichiometry_n - surface_change(tau_rate, rate, times)
+
+    def _negative_profile(self, drawn: Draw) -> Callable[[Array, Floats], Array]:
+        tau_rate, rate = self._negative_rates(drawn)
+
+        def profile(times: Array, r: Floats) -> Array:
+            size = (rate / (3 * tau_rate) + 0 * times)[..., None]
+            return (drawn.stoichiometry_n + 0 * times)[..., None] - size * profile_response(tau_rate * times, r)
+
+        return profile
 
 
 def _reach(tau: Array) -> Array:

@@ -8,9 +8,13 @@ Butler-Volmer kinetics with transfer coefficient 1/2, never linearised (Marquis 
 
 from dataclasses import replace
 
+import numpy as np
+
 from twin.arrays import Array, namespace
+from twin.model import Mask
 from twin.models.battery.cell import FARADAY, GAS, Cell, Draw, local_current_density
 from twin.models.battery.sphere import surface_response
+from twin.space import Floats
 
 
 def terminal_voltage(cell: Cell, draw: Draw, x_surface: Array, y_surface: Array, current: Array) -> Array:
@@ -27,6 +31,13 @@ def terminal_voltage(cell: Cell, draw: Draw, x_surface: Array, y_surface: Array,
         - 2 * GAS * draw.temperature / FARADAY * overpotential
         - current * draw.resistance
     )
+
+
+def above_cut_off(cell: Cell, voltage: Floats) -> Mask:
+    """Where voltages (…, n, 1) in order of time have not yet fallen below the lower limit (…, n)."""
+    above = np.asarray(voltage)[..., 0] >= cell.cut_off
+    mask: Mask = np.logical_and.accumulate(above, axis=-1)
+    return mask
 
 
 def over_time(draw: Draw) -> Draw:

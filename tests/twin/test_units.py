@@ -31,9 +31,7 @@ def test_units_are_read_as_people_write_them(written: str, wanted: str, value: f
     assert same_dimension(written, wanted)
 
 
-@pytest.mark.parametrize(
-    "written", ["xyz", "m//s", "V/", "V V^", "(V)", "m^0", "m^12", "V;A", "\n", "__class__"]
-)
+@pytest.mark.parametrize("written", ["xyz", "m//s", "V/", "V V^", "(V)", "m^0", "m^12", "V;A", "\n", "__class__"])
 def test_a_unit_that_cannot_be_read_is_refused(written: str) -> None:
     with pytest.raises(UnitError, match=r"cannot be (read|converted)"):
         convert(np.ones(1), written, "V")

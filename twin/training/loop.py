@@ -15,7 +15,7 @@ import torch
 from twin.training import checkpoint as saved
 from twin.training.interrupt import deferred_interrupt
 from twin.training.problem import Problem, TorchWeights
-from twin.training.residual import Residual, load_forward_mode, term_losses, total
+from twin.training.residual import Residual, frozen_part, load_forward_mode, term_losses, total
 from twin.training.sampling import Sampler, Sobol
 from twin.training.stage import Batch, Runner, Stage, State, describe
 from twin.training.weighting import Fixed, Weighting
@@ -73,6 +73,7 @@ class _Plan:
     time_budget: float
     progress: Callable[[Progress], None] | None
     fingerprint: State
+    frozen: dict[str, torch.Tensor]
 
 
 @dataclass(eq=False)
@@ -126,9 +127,11 @@ def train(
         "sampler": describe(sampler),
         "weighting": describe(weighting),
     }
+    budget = math.inf if time_budget is None else time_budget
+    mark = saved.fingerprint(problem, start, record)
     plan = _Plan(
-        problem, stages, seed, device, sampler, weighting, checkpoint, checkpoint_seconds,
-        math.inf if time_budget is None else time_budget, progress, saved.fingerprint(problem, start, record),
+        problem, stages, seed, device, sampler, weighting, checkpoint, checkpoint_seconds, budget, progress,
+        mark, frozen_part(start),
     )  # fmt: skip
     at = _Position(weights=start, good=start)
     if resume and checkpoint is not None and checkpoint.exists():
@@ -137,7 +140,7 @@ def train(
     with deferred_interrupt() as interrupted:
         ended = _run(plan, at, interrupted)
     final = at.good if ended == "diverged" else at.weights
-    kept = {k: v.detach().to("cpu", torch.float64, copy=True) for k, v in final.items()}
+    kept = {k: v.detach().to("cpu", torch.float64, copy=True) for k, v in (final | plan.frozen).items()}
     return Trained(kept, tuple(at.history), at.steps, at.seconds, ended, seed, device, record)
 
 
@@ -155,12 +158,10 @@ def _run(plan: _Plan, at: _Position, interrupted: Callable[[], bool]) -> str:
     return ended
 
 
-def _run_stage(
-    plan: _Plan, at: _Position, interrupted: Callable[[], bool], began: float, deadline: float
-) -> str:
+def _run_stage(plan: _Plan, at: _Position, interrupted: Callable[[], bool], began: float, deadline: float) -> str:
     stage = plan.stages[at.stage]
     name = type(stage).__name__
-    here = {k: v.to(plan.device, stage.dtype) for k, v in at.weights.items()}
+    here = {k: v.to(plan.device, stage.dtype) for k, v in (at.weights | plan.frozen).items()}
     runner = stage.begin(plan.problem, here, at.runner)
     stride = max(1, stage.steps // _RECORDS_PER_STAGE)
     save_at = time.perf_counter() + plan.checkpoint_seconds

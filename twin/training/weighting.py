@@ -89,11 +89,13 @@ class SelfAdaptive:
     Gradient ascent on the loss (McClenny and Braga-Neto 2023, DOI 10.1016/j.jcp.2022.111722, equations 12-17,
     with the mask λ²), one λ per term, or with ``per_point`` one per row of every term (there r² is the mean
     square of the row, the paper's factor 1/N taken into the rate). That needs points that stay, so a stage
-    whose ``resample`` is no less than its ``steps``.
+    whose ``resample`` is no less than its ``steps``. Only ``terms`` adapt, if any are named: loud terms climb
+    first, so that it pays to name the soft ones.
     """
 
     rate: float
     per_point: bool = False
+    terms: tuple[str, ...] = ()
 
     def weigh(self, problem: Problem, points: torch.Tensor, residual: Residual, state: State) -> RowWeights:
         """ω of every term, (N, 1) or a number."""
@@ -112,7 +114,11 @@ class SelfAdaptive:
 
     def _multipliers(self, points: torch.Tensor, residual: Residual, state: State) -> dict[str, torch.Tensor]:
         if not state:
-            return {name: torch.ones_like(self._square(r)) for name, r in residual.terms.items()}
+            known = residual.terms
+            missing = sorted(set(self.terms) - set(known))
+            if missing:
+                raise ValueError(f"self-adaptive {missing} are no terms; terms: {', '.join(known)}")
+            return {name: torch.ones_like(self._square(known[name])) for name in self.terms or known}
         if self.per_point and not same(points, state["points"]):
             raise ValueError("multipliers per point need points that stay: give one stage resample >= steps")
         like = next(iter(residual.terms.values()))

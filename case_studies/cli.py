@@ -1,0 +1,194 @@
+"""The command ``twin``: names of models, samplers and files meet the library here and nowhere else."""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+
+from twin.case_studies.console import Exit, guarded, leave, say
+
+app = typer.Typer(
+    name="twin",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Calibrates physical models against measurements and says how far to trust the answer.",
+)
+data_app = typer.Typer(no_args_is_help=True, help="Measured data sets: what there is, and how to get it.")
+app.add_typer(data_app, name="data")
+
+Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON instead of text.")]
+Preset = Annotated[str | None, typer.Option(help="Preset of the model; 'twin models NAME' lists them.")]
+Seed = Annotated[int, typer.Option(help="Seed; the same seed gives the same answer.")]
+Budget = Annotated[float | None, typer.Option(help="Stop after this many seconds and keep what is finished.")]
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Options that stand before the command."""
+    context.obj = debug
+
+
+def run(context: typer.Context, job: Callable[[], Exit]) -> None:
+    """Ends the process with the job's exit code."""
+    leave(guarded(job, debug=bool(context.find_root().obj)))
+
+
+@app.command(epilog="Example: twin models battery_spm")
+def models(context: typer.Context, name: str | None = typer.Argument(None), json: Json = False) -> None:
+    """List the models, or show one: source, parameters, conditions, presets, shipped surrogates."""
+    from twin.case_studies import show
+
+    run(context, partial(show.models, name, as_json=json))
+
+
+@app.command(epilog="Example: twin demo battery --out runs/demo")
+def demo(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="battery")] = "battery",
+    out: Annotated[Path, typer.Option(help="Folder of the result.")] = Path("twin-demo"),
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Calibrate on a small synthetic example that ships with the package, offline, and write the report."""
+    from twin.case_studies import demonstration
+
+    run(context, partial(demonstration.run, name, out, seed, as_json=json))
+
+
+@app.command(
+    epilog="Example: twin calibrate battery_spm lgm50_rate_discharge.csv --preset soh6 --select T_amb_C=25 "
+    "--select c_rate=0.1,0.5 --by c_rate --select step=discharge --out runs/cell"
+)
+def calibrate(
+    context: typer.Context,
+    model: Annotated[str | None, typer.Argument(help="Model name.")] = None,
+    data: Annotated[list[Path] | None, typer.Argument(help="Tables: CSV, CSV.gz or Parquet.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the result.")] = None,
+    preset: Preset = None,
+    select: Annotated[list[str] | None, typer.Option(help="column=value[,value]: rows to use.")] = None,
+    by: Annotated[str | None, typer.Option(help="Column that tells experiments apart.")] = None,
+    column: Annotated[list[str] | None, typer.Option(help="name=COLUMN[:unit]: which column is what.")] = None,
+    condition: Annotated[list[str] | None, typer.Option(help="name=value: a known input.")] = None,
+    fix: Annotated[list[str] | None, typer.Option(help="name=value: hold a parameter.")] = None,
+    noise: Annotated[str | None, typer.Option(help="gaussian or student-t.")] = None,
+    discrepancy: Annotated[list[str] | None, typer.Option(help="observable=size: allow for model error.")] = None,
+    surrogate: Annotated[Path | None, typer.Option(help="Surrogate file instead of the shipped one.")] = None,
+    surrogate_error: Annotated[bool, typer.Option(help="Count the surrogate's own error.")] = True,
+    sampler: Annotated[str | None, typer.Option(help="ladder, nuts, laplace, svi or pyro-nuts.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed; the same seed gives the same answer.")] = None,
+    time_budget: Budget = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with the same options.")] = None,
+    json: Json = False,
+) -> None:
+    """Posterior from measurements: writes posterior.nc, summary.json and report.html."""
+    from twin.case_studies import commands, study
+
+    def options() -> dict[str, Any]:
+        return {
+            "model": model, "data": tuple(data or ()), "out": out, "preset": preset, "by": by, "noise": noise,
+            "select": study.lists(select or [], "select"), "column": study.pairs(column or [], "column"),
+            "condition": study.numbers(condition or [], "condition"), "fix": study.numbers(fix or [], "fix"),
+            "discrepancy": study.numbers(discrepancy or [], "discrepancy"), "surrogate": surrogate,
+            "surrogate_error": None if surrogate_error else False, "sampler": sampler, "seed": seed,
+            "time_budget": time_budget,
+        }  # fmt: skip
+
+    run(context, lambda: commands.calibrate(study.study_of(options(), config), as_json=json))
+
+
+@app.command(epilog="Example: twin train battery_spm --preset pinnstripes2 --out pinnstripes2.safetensors")
+def train(
+    context: typer.Context,
+    model: str,
+    out: Annotated[Path, typer.Option(help="File of the surrogate.")],
+    preset: Preset = None,
+    mode: Annotated[str, typer.Option(help="physics, hybrid or data.")] = "physics",
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    seed: Seed = 0,
+    time_budget: Budget = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside --out.")] = False,
+    json: Json = False,
+) -> None:
+    """Train a surrogate and hold it against the reference solver."""
+    from twin.case_studies import commands
+
+    job = partial(commands.train, model, preset, out, mode=mode, device=device, seed=seed)
+    run(context, lambda: job(time_budget=time_budget, resume=resume, as_json=json))
+
+
+@app.command(epilog="Example: twin check battery_spm --json")
+def check(
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(help="A surrogate file or a model.")],
+    n: Annotated[int, typer.Option("--n", min=2, help="Fresh reference solves.")] = 64,
+    preset: Preset = None,
+    seed: Seed = 1,
+    json: Json = False,
+) -> None:
+    """Error table of a surrogate against the reference solver on fresh points."""
+    from twin.case_studies import commands
+
+    run(context, partial(commands.check, what, preset, n=n, seed=seed, as_json=json))
+
+
+@app.command(epilog="Example: twin predict runs/cell/posterior.nc --set c_rate=1 --out runs/cell-1C")
+def predict(
+    context: typer.Context,
+    posterior: Path,
+    changes: Annotated[list[str], typer.Option("--set", help="name=value: a changed condition or parameter.")],
+    out: Annotated[Path, typer.Option(help="Folder of the result.")] = Path("prediction"),
+    experiment: Annotated[str | None, typer.Option(help="Experiment whose conditions are the baseline.")] = None,
+    json: Json = False,
+) -> None:
+    """Push the posterior's draws through a changed condition: intervals, and of the paired difference."""
+    from twin.case_studies import prediction, study
+
+    run(context, lambda: prediction.run(posterior, study.numbers(changes, "set"), out, experiment, as_json=json))
+
+
+@app.command(epilog="Example: twin report runs/cell/posterior.nc")
+def report(context: typer.Context, posterior: Path, json: Json = False) -> None:
+    """Rewrite summary and report of a saved posterior, beside it."""
+    from twin.case_studies import commands
+
+    run(context, partial(commands.report, posterior, as_json=json))
+
+
+@data_app.command("list", epilog="Example: twin data list")
+def data_list(context: typer.Context, json: Json = False) -> None:
+    """List the measured data sets with licence and citation."""
+    from twin.case_studies import show
+
+    run(context, partial(show.data_sets, as_json=json))
+
+
+@data_app.command("get", epilog="Example: twin data get lgm50_rate_discharge")
+def data_get(context: typer.Context, name: str) -> None:
+    """Say where a data set lies, or fetch it, or say how to put it in place by hand."""
+    from twin.case_studies import show
+
+    run(context, partial(show.get_data_set, name))
+
+
+def main() -> None:
+    """Entry point: usage errors end with 2 and one message, as all bad input does."""
+    try:
+        app(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        say(error.format_message())
+        leave(Exit.BAD_INPUT)
+    except click.ClickException as error:
+        say(f"error: {error.format_message()}; see 'twin --help'")
+        leave(Exit.BAD_INPUT)
+    except click.Abort:
+        say("stopped by the user; nothing was written")
+        leave(Exit.STOPPED)
+    sys.exit(Exit.DONE)
