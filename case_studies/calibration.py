@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from twin.inference.report import write_report
+
 from twin.atomic import replaced_folder
 from twin.case_studies.forwards import forward_of, with_fixed
 from twin.case_studies.study import Study
@@ -15,12 +17,11 @@ from twin.inference.discrepancy import Discrepancy
 from twin.inference.ladder import sample_ladder
 from twin.inference.laplace import sample_laplace
 from twin.inference.likelihood import Likelihood
-from twin.inference.noise import Gaussian, StudentT
+from twin.inference.noise import Gaussian, Noise, StudentT
 from twin.inference.nuts_numpyro import sample_nuts
 from twin.inference.posterior import Posterior, assemble
 from twin.inference.posterior_file import save
 from twin.inference.pyro_engine import sample_pyro_nuts, sample_svi
-from twin.inference.report import write_report
 from twin.inference.sample import Sampler
 from twin.inference.summary import summarise
 from twin.model import Model
@@ -35,7 +36,7 @@ SAMPLERS: dict[str, Sampler] = {
     "svi": sample_svi,
     "pyro-nuts": sample_pyro_nuts,
 }
-NOISES = {"gaussian": Gaussian(), "student-t": StudentT(nu=4.0)}
+NOISES: dict[str, Noise] = {"gaussian": Gaussian(), "student-t": StudentT(nu=4.0)}
 
 Say = Callable[[str], None]
 

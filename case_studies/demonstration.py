@@ -32,11 +32,9 @@ EXAMPLES: Mapping[str, Example] = MappingProxyType(
             preset="soh6",
             file="lgm50_synthetic.csv",
             by="c_rate",
-            made="SYNTHETIC data, no measurement: PyBaMM's single-particle model of an aged LG M50 cell at 0.2C and 1C, "
+            made="SYNTHETIC data, no measurement: PyBaMM's single-particle model of an aged LG M50 cell at 0.2C and 1C "
             "with 3 mV of noise",
-            truth=MappingProxyType(
-                {"LLI": 0.08, "LAM_n": 0.05, "LAM_p": 0.10, "sDp": 1.4, "s_ct": 0.7, "R0": 0.015}
-            ),
+            truth=MappingProxyType({"LLI": 0.08, "LAM_n": 0.05, "LAM_p": 0.10, "sDp": 1.4, "s_ct": 0.7, "R0": 0.015}),
         ),
     }
 )
@@ -49,7 +47,7 @@ def run(name: str, out: Path, seed: int, *, as_json: bool) -> Exit:
     example = EXAMPLES[name]
     say(example.made)
     with as_file(files("twin.case_studies") / "data" / example.file) as path:
-        study = Study(model=example.model, preset=example.preset, data=(path,), by=example.by, out=out, seed=seed)
+        study = Study(model=example.model, preset=example.preset, data=(path,), by=example.by, select={"step": ("discharge",)}, out=out, seed=seed)
         commands.require_folder(out)
         done = interruptible(lambda: calibration.calibrate(study, say, disclaimer=example.made), None)
         calibration.write(done, study)

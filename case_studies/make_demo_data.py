@@ -28,10 +28,10 @@ def table() -> pd.DataFrame:
         voltage = model.simulate(model.space.pack(truth)[None], c, times[:, None])[0, :, 0]
         reached = np.isfinite(voltage)
         measured = voltage[reached] + NOISE * rng.standard_normal(int(reached.sum()))
-        rest = pd.DataFrame({"c_rate": [c_rate], "time_s": [0.0], "current_A": [0.0], "voltage_V": [START_VOLTAGE]})
-        load = pd.DataFrame({"time_s": times[reached], "voltage_V": np.round(measured, 4)})
-        parts += [rest, load.assign(c_rate=c_rate, current_A=5.0 * c_rate)]
-    return pd.concat(parts)[["c_rate", "time_s", "current_A", "voltage_V"]]
+        rest = pd.DataFrame({"step": ["rest"], "time_s": [0.0], "current_A": [0.0], "voltage_V": [START_VOLTAGE]})
+        load = pd.DataFrame({"step": "discharge", "time_s": times[reached], "voltage_V": np.round(measured, 4)})
+        parts += [rest.assign(c_rate=c_rate), load.assign(c_rate=c_rate, current_A=5.0 * c_rate)]
+    return pd.concat(parts)[["c_rate", "step", "time_s", "current_A", "voltage_V"]]
 
 
 if __name__ == "__main__":

@@ -72,7 +72,9 @@ def forward_behind(posterior: Posterior) -> tuple[Model, Forward]:
     """Model and forward map that a posterior was sampled with."""
     about = posterior.metadata
     if "model" not in about:
-        raise ValueError("this posterior does not say which model it belongs to; it was not written by 'twin calibrate'")
+        raise ValueError(
+            "this posterior does not say which model it belongs to; it was not written by 'twin calibrate'"
+        )
     model = catalogue.model(about["model"], about["preset"])
     surrogate = about["study"].get("surrogate")
     forward = forward_of(model, None if surrogate is None else Path(surrogate))
@@ -97,7 +99,9 @@ def compare(
     parameters = {k: v for k, v in changes.items() if k not in conditions}
     for name in parameters:
         if name not in names:
-            raise ValueError(f"--set {name}: neither condition nor parameter{nearest(name, forward.conditions.names + names)}")
+            raise ValueError(
+                f"--set {name}: neither condition nor parameter{nearest(name, forward.conditions.names + names)}"
+            )
     changed = {**baseline, **conditions}
     forward.conditions.require_inside(changed, "--set")
     forward.space.require_inside(parameters, "--set")

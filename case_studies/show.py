@@ -96,7 +96,10 @@ def _print_preset(model: str, preset: dict[str, Any]) -> None:
     for title, rows in (("parameters", preset["parameters"]), ("conditions", preset["conditions"])):
         table = Table(title, "unit", "prior", "valid range", "meaning", "source", box=None, pad_edge=False)
         for row in rows:
-            ends = ("-∞" if row["low"] is None else f"{row['low']:g}", "∞" if row["high"] is None else f"{row['high']:g}")
+            ends = (
+                "-∞" if row["low"] is None else f"{row['low']:g}",
+                "∞" if row["high"] is None else f"{row['high']:g}",
+            )
             table.add_row(row["name"], row["unit"], row["prior"], " … ".join(ends), row["meaning"], row["source"])
         out.print(table)
     if preset["closed_form"]:
@@ -108,5 +111,3 @@ def _print_preset(model: str, preset: dict[str, Any]) -> None:
                 f"99th percentile {e['p99']:.2g}, bias {e['bias']:.2g} {e['unit']} on {e['n']} held-out solves"
             )
     out.print()
-
-

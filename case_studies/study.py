@@ -53,7 +53,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}); expected a TOML file of options") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not TOML ({error}); expected lines like: sampler = \"nuts\"") from error
+        raise ValueError(f'{path}: not TOML ({error}); expected lines like: sampler = "nuts"') from error
 
 
 def pairs(texts: list[str], option: str) -> dict[str, str]:

@@ -22,10 +22,15 @@ QUANTILES = (0.05, 0.5, 0.95)
 
 @dataclass(frozen=True, eq=False)
 class LogDensity:
-    """A prior over a space times a likelihood θ (*batch, p) -> (*batch,)."""
+    """A prior over a space times a likelihood θ (*batch, p) -> (*batch,).
+
+    ``outputs`` θ -> (values, information), both (*batch, m), gives the likelihood's Fisher information JᵀwJ
+    where it has that structure; the search for modes is then Gauss-Newton's.
+    """
 
     space: Space
     log_likelihood: Callable[[Array], Array]
+    outputs: Callable[[Array], tuple[Array, Array]] | None = None
 
     @cached_property
     def coordinates(self) -> Coordinates:
@@ -61,7 +66,7 @@ class Whitening:
 
 def density_of(likelihood: Likelihood) -> LogDensity:
     """The posterior of the likelihood's extended space."""
-    return LogDensity(likelihood.space, likelihood.log_prob)
+    return LogDensity(likelihood.space, likelihood.log_prob, likelihood.outputs)
 
 
 def potential(density: LogDensity, whitening: Whitening) -> Callable[[Array], Array]:

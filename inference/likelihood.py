@@ -118,6 +118,25 @@ class Likelihood:
             total = total + xp.sum(self._terms(block, theta), axis=(-2, -1))
         return total
 
+    def outputs(self, theta: Array) -> tuple[Array, Array]:
+        """What the noise law sees of θ, means and log scales (*batch, 2 values), and its Fisher information there.
+
+        With J the outputs' Jacobian and w the information, JᵀwJ is the Fisher information of θ: the matrix of
+        Gauss-Newton (Fisher scoring). Values that were not measured have information 0.
+        """
+        xp = namespace(theta)
+        location, log_scale = self.noise.information
+        values, information = [], []
+        for block in self.blocks:
+            mask = xp.broadcast_to(like_index(block.mask, theta), (*theta.shape[:-1], *block.y.shape))
+            scale = self._scale(block, theta)
+            mean = self._mean(block, theta, discrepancy=True)
+            zero = xp.zeros_like(mean)
+            for output, weight in ((mean, location / scale**2), (xp.log(scale), zero + log_scale)):
+                values.append(xp.reshape(xp.where(mask, output, zero), (*theta.shape[:-1], -1)))
+                information.append(xp.reshape(xp.where(mask, weight, zero), (*theta.shape[:-1], -1)))
+        return xp.concat(values, axis=-1), xp.concat(information, axis=-1)
+
     def _terms(self, block: Block, theta: Array) -> Array:
         """Log densities (*batch, n, q), 0 where nothing was measured."""
         xp = namespace(theta)
@@ -130,7 +149,7 @@ class Likelihood:
     def _mean(self, block: Block, theta: Array, discrepancy: bool) -> Array:
         xp = namespace(theta)
         own = theta[..., : len(self.forward.space)]
-        y = self.forward(own, like(block.c, theta), like(block.x, theta))
+        y = self.forward(own, block.c, block.x)
         if block.columns != tuple(range(y.shape[-1])):
             y = xp.stack([y[..., j] for j in block.columns], axis=-1)
         if np.any(block.bias):

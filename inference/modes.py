@@ -1,8 +1,8 @@
-"""Where a posterior has its modes: damped Newton from many starts at once, in JAX.
+"""Where a posterior has its modes: damped Gauss-Newton, then Newton, from many starts at once, in JAX.
 
-In prior-whitened coordinates u, with H = V diag(e) Vᵀ the Hessian of the potential U and g its gradient, each
-start tries the steps -V (Vᵀg)/(|e| + λ) for a grid of dampings λ and takes the best (Levenberg 1944; |e| keeps
-the direction downhill where the potential is not convex, Dauphin et al. 2014, arXiv 1406.2572).
+In prior-whitened coordinates u, with H = V diag(e) Vᵀ the Hessian of the potential U or its Fisher approximation,
+and g the gradient, each start tries the steps -V (Vᵀg)/(|e| + λ) for a grid of dampings λ and takes the best
+(Levenberg 1944; |e| keeps the direction downhill where U is not convex, Dauphin et al. 2014, arXiv 1406.2572).
 """
 
 from collections.abc import Callable
@@ -47,26 +47,65 @@ class Modes:
         return Whitening(self.z[0], self.factor[0])
 
 
-def newton(
-    energy: Callable[[jax.Array], jax.Array], start: jax.Array, iterations: int, tolerance: float
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """Minimum of ``energy`` near ``start`` (p,): point, value, Hessian, Newton decrement ½ gᵀ|H|⁻¹g.
+Energy = Callable[[jax.Array], jax.Array]
+Curvature = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
+"""A matrix (p, p) that stands for the Hessian at u, and the gradient (p,) there."""
 
-    Hessian and decrement are those from which the last step was taken.
-    Pure JAX, so it can be batched with vmap over starts, and over the data inside ``energy``.
-    """
-    dampings = jnp.asarray(DAMPINGS)
+
+@dataclass(frozen=True)
+class Descent:
+    """How far a search goes: at most ``iterations``, and until ½ gᵀ|H|⁻¹g, in nats, is below ``tolerance``."""
+
+    iterations: int = 100
+    tolerance: float = 1e-6
+
+
+DESCENT = Descent()
+
+
+def hessian_of(energy: Energy) -> Curvature:
+    """The exact Hessian."""
 
     def slope_twice(u: jax.Array) -> tuple[jax.Array, jax.Array]:
         slope = jax.grad(energy)(u)
         return slope, slope
 
+    curvature: Curvature = jax.jacfwd(slope_twice, has_aux=True)
+    return curvature
+
+
+def fisher_of(density: LogDensity, whitening: Whitening) -> Curvature:
+    """Fisher information of the likelihood, JᵀwJ, plus the exact Hessian of the rest."""
+    outputs, energy = density.outputs, potential(density, whitening)
+    rest = potential(LogDensity(density.space, lambda theta: theta[..., 0] * 0), whitening)
+    if outputs is None:
+        return hessian_of(energy)
+
+    def curvature(u: jax.Array) -> tuple[jax.Array, jax.Array]:
+        jacobian, information = jax.jacfwd(
+            lambda at: outputs(density.coordinates.constrain(whitening(at))), has_aux=True
+        )(u)
+        return jacobian.T @ (information[:, None] * jacobian) + jax.jacfwd(jax.grad(rest))(u), jax.grad(energy)(u)
+
+    return curvature
+
+
+def descend(
+    energy: Energy, curvature: Curvature, start: jax.Array, descent: Descent
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """Minimum of ``energy`` near ``start`` (p,): point, value, curvature, decrement ½ gᵀ|H|⁻¹g.
+
+    Curvature and decrement are those from which the last step was taken. Pure JAX, so it can be batched with
+    vmap over starts, and over the data inside ``energy``.
+    """
+    dampings = jnp.asarray(DAMPINGS)
+
     def improve(state: tuple[Any, ...]) -> tuple[Any, ...]:
         u, value, _, _, _, k = state
-        hessian, gradient = jax.jacfwd(slope_twice, has_aux=True)(u)
-        curvature, axes = jnp.linalg.eigh(hessian)
+        matrix, gradient = curvature(u)
+        size, axes = jnp.linalg.eigh(matrix)
         slope = axes.T @ gradient
-        size = jnp.abs(curvature) + dampings[:, None] + 1e-10
+        size = jnp.abs(size) + dampings[:, None] + 1e-10
         candidates = u - (slope / size) @ axes.T
         values = jax.vmap(energy)(candidates)
         values = jnp.where(jnp.isnan(values), jnp.inf, values)
@@ -74,31 +113,35 @@ def newton(
         better = values[best] < value
         decrement = 0.5 * jnp.sum(slope**2 / size[0])
         point = jnp.where(better, candidates[best], u)
-        go_on = better & (decrement > tolerance)
-        return point, jnp.minimum(values[best], value), hessian, decrement, go_on, k + 1
+        go_on = better & (decrement > descent.tolerance)
+        return point, jnp.minimum(values[best], value), matrix, decrement, go_on, k + 1
 
     def running(state: tuple[Any, ...]) -> Any:
-        return state[4] & (state[5] < iterations)
+        return state[4] & (state[5] < descent.iterations)
 
     p, unknown = start.shape[0], jnp.full_like(start, jnp.inf)
     state = (start, unknown[0], jnp.full((p, p), jnp.nan, start.dtype), unknown[0], jnp.asarray(True), 0)
-    point, value, hessian, decrement, _, _ = jax.lax.while_loop(running, improve, state)
-    return point, value, hessian, decrement
+    point, value, matrix, decrement, _, _ = jax.lax.while_loop(running, improve, state)
+    return point, value, matrix, decrement
 
 
-def find_modes(
-    density: LogDensity, *, seed: int, starts: int = 16, iterations: int = 100, tolerance: float = 1e-6
-) -> Modes:
+def find_modes(density: LogDensity, *, seed: int, starts: int = 16, descent: Descent = DESCENT) -> Modes:
     """Modes of the density reached from Sobol points of the prior, with their Laplace approximations.
 
+    Gauss-Newton first where the density allows it, then Newton's method, which also gives the exact Hessian.
     ValueError when the density is finite at none of the starts.
     """
     scale = prior_whitening(density.space)
     z = density.space.unconstrain(density.space.sobol(starts, seed))
+    energy = potential(density, scale)
+
+    def climb(u: jax.Array) -> Any:
+        if density.outputs is not None:
+            u = descend(energy, fisher_of(density, scale), u, descent)[0]
+        return descend(energy, hessian_of(energy), u, descent)
+
     with jax.enable_x64(True):
-        energy = potential(density, scale)
-        climb = jax.jit(jax.vmap(lambda u: newton(energy, u, iterations, tolerance)))
-        found = climb(jnp.asarray(scale.inverse(z[np.isfinite(z).all(axis=-1)])))
+        found = jax.jit(jax.vmap(climb))(jnp.asarray(scale.inverse(z[np.isfinite(z).all(axis=-1)])))
         u, value, hessian, decrement = (np.asarray(a) for a in found)
     usable = np.isfinite(value) & np.isfinite(hessian).all(axis=(-2, -1))
     if not usable.any():
@@ -109,7 +152,7 @@ def find_modes(
     factors = np.stack([laplace_factor(h) for h in hessian[order]])
     keep = _distinct(u[order], factors)
     u, value, factors, decrement = u[order][keep], value[order][keep], factors[keep], decrement[order][keep]
-    return Modes(scale(u), value, scale.factor @ factors, decrement < 100 * tolerance)
+    return Modes(scale(u), value, scale.factor @ factors, decrement < 100 * descent.tolerance)
 
 
 def laplace_factor(hessian: Floats) -> Floats:

@@ -17,6 +17,11 @@ from twin.space import Floats
 class Noise(Protocol):
     """A symmetric distribution around zero with a scale."""
 
+    @property
+    def information(self) -> tuple[float, float]:
+        """Fisher information on the location times s², and on log s."""
+        ...
+
     def log_prob(self, residual: Array, scale: Array) -> Array:
         """Log density of the residual."""
         ...
@@ -29,6 +34,11 @@ class Noise(Protocol):
 @dataclass(frozen=True)
 class Gaussian:
     """r ~ N(0, s²)."""
+
+    @property
+    def information(self) -> tuple[float, float]:
+        """1 and 2."""
+        return (1.0, 2.0)
 
     def log_prob(self, residual: Array, scale: Array) -> Array:
         """-r²/(2 s²) - log s - ½ log 2π."""
@@ -45,6 +55,11 @@ class StudentT:
     """r/s ~ Student's t with ν degrees of freedom; s is the scale, the sd is s √(ν/(ν - 2))."""
 
     nu: float = 4.0
+
+    @property
+    def information(self) -> tuple[float, float]:
+        """(ν+1)/(ν+3) and 2ν/(ν+3) (Lange, Little & Taylor 1989, appendix B)."""
+        return ((self.nu + 1.0) / (self.nu + 3.0), 2.0 * self.nu / (self.nu + 3.0))
 
     def log_prob(self, residual: Array, scale: Array) -> Array:
         """log Γ((ν+1)/2) - log Γ(ν/2) - ½ log νπ - log s - (ν+1)/2 log(1 + r²/(ν s²))."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from twin.inference.checks import Check
 from twin.inference.report_numbers import NONE, number
 
@@ -65,7 +67,7 @@ GUIDES: Mapping[str, Guide] = {
         "Measurements inside the 90 % bands",
         "in",
         "The model with its noise does not reproduce the measurements.",
-        "Look at the residuals: a pattern asks for a better model or a discrepancy, a wrong width for another noise law.",
+        "Look at the residuals: a pattern asks for a better model or a discrepancy, a wrong width for another noise.",
     ),
 }
 UNKNOWN = Guide("", "", "This check did not pass.", "See the documentation of this check.")
@@ -135,13 +137,24 @@ def _row(name: str, entry: Mapping[str, Any], check: Check | None) -> Row:
     return Row(
         name=name,
         title=guide.title or name,
-        value="does not apply" if idle else ("not finite" if value is None else number(value) + unit),
+        value="does not apply" if idle else ("not finite" if value is None else _apart(value, entry) + unit),
         limit=_limit(entry.get("limit"), guide.sign),
         state="does not apply" if idle else ("passed" if passed else "failed"),
         meaning=str(entry.get("meaning", "")) or (check.meaning if check else ""),
         failure=guide.failure,
         remedy=guide.remedy,
     )
+
+
+def _apart(value: float, entry: Mapping[str, Any]) -> str:
+    """The value in as many digits as a failed check needs to differ from its limit."""
+    limits = np.atleast_1d(np.asarray(entry.get("limit", np.nan), dtype=np.float64))
+    significant = 3
+    while not entry.get("pass") and significant < 9:
+        if number(value, significant) not in {number(float(v), significant) for v in limits}:
+            break
+        significant += 1
+    return number(value, significant)
 
 
 def _limit(limit: Any, sign: str) -> str:

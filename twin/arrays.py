@@ -19,11 +19,11 @@ def namespace(*arrays: Array) -> ModuleType:
     known = [a for a in arrays if is_array_api_obj(a)]
     foreign = [a for a in known if not is_numpy_array(a)]
     chosen = foreign or known
-    xp = array_namespace(*chosen) if chosen else array_namespace(np.empty(0))
-    return xp  # type: ignore[no-any-return]
+    xp: ModuleType = array_namespace(*(chosen or [np.empty(0)]))
+    return xp
 
 
-def like(value: Array | float, reference: Array) -> Array:
+def like(value: Array, reference: Array) -> Array:
     """``value`` as an array of ``reference``'s kind, dtype and device."""
     xp = namespace(reference)
     if is_array_api_obj(value) and namespace(value) is xp and value.dtype == reference.dtype:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special
 
 from twin.space import Floats
@@ -57,7 +58,7 @@ class BallPolynomials:
         return replace(self, order=self.order + 1)
 
 
-def _jacobi_derivative(k: np.ndarray, z: Floats, m: int) -> Floats:  # type: ignore[type-arg]
+def _jacobi_derivative(k: npt.NDArray[np.int64], z: Floats, m: int) -> Floats:
     """dᵐ/dzᵐ P_k^(0, 1/2)(z) = Γ(k + m + 3/2)/(2ᵐ Γ(k + 3/2)) P_{k-m}^(m, m + 1/2)(z)."""
     rising = special.poch(k + 1.5, m) / 2.0**m
     lower = special.eval_jacobi(np.maximum(k - m, 0), m, m + 0.5, z)

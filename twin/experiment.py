@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from twin.space import Floats
 
@@ -22,8 +23,8 @@ class Experiment:
     """Measurements ``y`` at the abscissa ``x`` under known conditions, all in the model's units.
 
     ``x`` (n, d) has one column per name in ``coordinates``, ``y`` (n, q) one per name in ``observables``.
-    ``mask`` (n, q) is True where a value was measured; ``sd`` (n, q) is the measurement's own standard
-    deviation where the source states one. ``notes`` are remarks for the report (rows dropped, defaults taken).
+    ``mask`` (n, q) is True where a value was measured (default: where y is finite); ``sd`` (n, q) is the
+    measurement's own standard deviation where the source states one. ``notes`` are remarks for the report (rows dropped, defaults taken).
     """
 
     name: str
@@ -35,11 +36,11 @@ class Experiment:
     units: Mapping[str, str]
     source: Source | None = None
     sd: Floats | None = None
-    mask: np.ndarray[tuple[int, int], np.dtype[np.bool_]] = field(default=None)  # type: ignore[assignment]
+    mask: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=bool))
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.mask is None:
+        if self.mask.size == 0:
             object.__setattr__(self, "mask", np.isfinite(self.y))
         n = len(self.x)
         expected = (n, len(self.observables))

@@ -61,7 +61,11 @@ class ErrorModel:
 
 @runtime_checkable
 class Forward(Protocol):
-    """A function θ (*batch, p), c (k,), x (n, d) -> y (*batch, n, q), for NumPy, PyTorch and JAX arrays."""
+    """A function θ (*batch, p), c (k,), x (n, d) -> y (*batch, n, q), for NumPy, PyTorch and JAX arrays θ.
+
+    Conditions and abscissa are data: NumPy arrays, whatever θ is, so that a map may look at them while a sampler
+    traces or differentiates it.
+    """
 
     @property
     def space(self) -> Space:

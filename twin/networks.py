@@ -4,6 +4,7 @@ A network is a frozen description; its weights are a flat mapping of names to ar
 runs under NumPy, PyTorch and JAX and a file of named tensors holds everything.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ class MLP:
         """Fresh float64 weights; the last layer is scaled by ``output_scale``."""
         sizes = (self.inputs, *self.hidden, self.outputs)
         weights = {}
-        for i, (m, n) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        for i, (m, n) in enumerate(itertools.pairwise(sizes)):
             gain = self.output_scale if i == len(self.hidden) else 1.0
             weights[f"w{i}"] = gain * glorot(m, n, generator)
             weights[f"b{i}"] = torch.zeros(n, dtype=torch.float64)
@@ -134,7 +135,7 @@ class ChebyshevKAN:
         terms = self.degree + 1
         return {
             f"w{i}": torch.randn(m * terms, n, generator=generator, dtype=torch.float64) / math.sqrt(m * terms)
-            for i, (m, n) in enumerate(zip(sizes[:-1], sizes[1:], strict=True))
+            for i, (m, n) in enumerate(itertools.pairwise(sizes))
         }
 
     def __call__(self, weights: Weights, x: Array) -> Array:

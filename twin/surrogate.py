@@ -133,7 +133,10 @@ def read_header(path: Path) -> dict[str, Any]:
         ) from error
     if HEADER not in metadata:
         raise ValueError(f"{path}: a safetensors file, but not a surrogate of twincal")
-    header: dict[str, Any] = json.loads(metadata[HEADER])
+    try:
+        header: dict[str, Any] = json.loads(metadata[HEADER])
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: damaged, its header cannot be read ({error}); fetch or train it again") from error
     if header.get("version", 0) > VERSION:
         raise ValueError(
             f"{path}: format version {header['version']} is newer than this program reads ({VERSION}); update twincal"

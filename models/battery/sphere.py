@@ -32,7 +32,7 @@ def eigenvalues(n: int) -> Floats:
 
 
 LATE_SQUARES = tuple(eigenvalues(6) ** 2)
-EARLY_SERIES = tuple(1 / math.gamma(k / 2 + 1) for k in range(16, 0, -1)) + (0.0,)
+EARLY_SERIES = (*(1 / math.gamma(k / 2 + 1) for k in range(16, 0, -1)), 0.0)
 
 
 def surface_response(tau: Array) -> Array:

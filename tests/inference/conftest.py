@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from twin.arrays import Array, namespace
+from twin.arrays import Array, like, namespace
 from twin.experiment import Experiment
 from twin.inference.density import LogDensity
 from twin.inference.likelihood import Likelihood
@@ -50,7 +50,7 @@ class Decay:
         )
 
     def __call__(self, theta: Array, c: Array, x: Array) -> Array:
-        xp = namespace(theta)
+        xp, c, x = namespace(theta), like(c, theta), like(x, theta)
         voltage = theta[..., 0, None] * xp.exp(-x[:, 0] * c[0] / theta[..., 1, None])
         return xp.stack([voltage, 1000.0 * voltage**2 + theta[..., 2, None]], axis=-1)
 
@@ -108,6 +108,7 @@ def voltage_only(decay: type[Decay]) -> Forward:
             return super().observables[:1]
 
         def __call__(self, theta: Array, c: Array, x: Array) -> Array:
+            c, x = like(c, theta), like(x, theta)
             return (theta[..., 0, None] * namespace(theta).exp(-x[:, 0] * c[0] / theta[..., 1, None]))[..., None]
 
         def error(self, c: Array, x: Array) -> tuple[Floats, Floats] | None:

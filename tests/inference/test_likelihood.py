@@ -64,6 +64,29 @@ def test_own_sd_and_surrogate_error_add_in_quadrature_and_bias_is_subtracted(dec
     np.testing.assert_allclose(without.pointwise(theta), expected.ravel(), rtol=1e-12)
 
 
+@pytest.mark.parametrize("noise", [Gaussian(), StudentT(4.0), StudentT(30.0)])
+def test_information_is_the_expected_square_of_the_score(noise) -> None:
+    r, step = np.linspace(-400.0, 400.0, 4_000_001), 1e-5
+    density = np.exp(noise.log_prob(r, np.ones(1)))
+    location = (noise.log_prob(r + step, np.ones(1)) - noise.log_prob(r - step, np.ones(1))) / (2 * step)
+    scale = (noise.log_prob(r, np.array([1 + step])) - noise.log_prob(r, np.array([1 - step]))) / (2 * step)
+    for score, stated in zip((location, scale), noise.information, strict=True):
+        assert np.sum(score**2 * density) * (r[1] - r[0]) == pytest.approx(stated, rel=1e-4)
+
+
+def test_outputs_are_means_and_log_scales_with_their_information(decay, make_experiment: Make) -> None:
+    e = make_experiment(observables=BOTH, n=5)
+    y = e.y.copy()
+    y[1, 1] = np.nan
+    gappy = Experiment(e.name, e.conditions, e.coordinates, e.x, BOTH, y, e.units)
+    theta = np.array([1.2, 1.0, 10.0, 0.03, 12.0])
+    values, information = Likelihood(decay(), [gappy]).outputs(theta)
+    seen, scale = np.isfinite(y), np.array([0.03, 12.0])
+    mean = np.where(seen, decay_by_hand(theta, e.x[:, 0], 1.0), 0.0)
+    np.testing.assert_allclose(values, np.concatenate([mean.ravel(), (seen * np.log(scale)).ravel()]), rtol=1e-13)
+    np.testing.assert_allclose(information, np.concatenate([(seen / scale**2).ravel(), (seen * 2.0).ravel()]))
+
+
 def test_masked_values_do_not_count_whatever_they_are(decay, make_experiment: Make) -> None:
     e = make_experiment(observables=BOTH, n=9)
     y = e.y.copy()

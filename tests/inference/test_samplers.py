@@ -1,6 +1,7 @@
 """Every sampler on targets whose answer is known, with a control that must fail."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache, partial
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 import torch
 from scipy import stats
 
-from twin.arrays import namespace
+from twin.arrays import Array, namespace
+from twin.experiment import Experiment
 from twin.inference import _arviz
 from twin.inference.density import LogDensity, density_of
 from twin.inference.discrepancy import Discrepancy
@@ -19,7 +21,8 @@ from twin.inference.modes import Modes, find_modes
 from twin.inference.nuts_numpyro import sample_nuts
 from twin.inference.pyro_engine import sample_pyro_nuts, sample_svi
 from twin.inference.sample import Sample
-from twin.priors import Normal
+from twin.model import Coordinate, Observable
+from twin.priors import HalfNormal, LogNormal, Normal
 from twin.space import Parameter, Space
 
 SAMPLERS: dict[str, Callable[..., Sample]] = {
@@ -109,6 +112,37 @@ def test_numpyro_and_pyro_agree_on_a_calibration(voltage_only, make_experiment) 
     assert cheap.khat < 0.7
     np.testing.assert_array_less(np.abs(a.mean(0) - c.mean(0)) / a.std(0), 0.1)
     np.testing.assert_allclose(a.std(0), c.std(0), rtol=0.10)
+
+
+def test_every_start_finds_the_mode_of_thirty_parameters() -> None:
+    """Exact Hessians alone stall here: where the noise is too small and the fit poor, they are indefinite."""
+    n, rng = 29, np.random.default_rng(0)
+    x, centres = np.linspace(0.0, 10.0, 200), np.linspace(0.0, 10.0, n)
+    bumps = np.exp(-0.5 * ((x[:, None] - centres) / (10.0 / n)) ** 2)
+    space = Space(tuple(Parameter(f"h{i}", "V", LogNormal(1.0, 0.5), 1.0, "", "", 0.01, 20.0) for i in range(n)))
+    heights = space.draw(1, seed=0)[0]
+
+    @dataclass(frozen=True, eq=False)
+    class Bumps:
+        space: Space
+        conditions: Space
+        coordinates = (Coordinate("x", "m", ""),)
+        observables = (Observable("v", "V", "", HalfNormal(0.1)),)
+
+        def __call__(self, theta: Array, c: Array, x: Array) -> Array:
+            xp = namespace(theta)
+            return (xp.matmul(theta[..., None, :], xp.asarray(bumps.T))[..., 0, :] ** 1.5)[..., None]
+
+        def error(self, c: Array, x: Array) -> None:
+            return None
+
+    y = (bumps @ heights) ** 1.5 + 0.02 * rng.standard_normal(200)
+    e = Experiment("e", {}, ("x",), x[:, None], ("v",), y[:, None], {"v": "V"})
+    likelihood = Likelihood(Bumps(space, Space(())), [e])
+    modes = find_modes(density_of(likelihood), seed=1, starts=8)
+    assert modes.converged[0]
+    assert len(modes.z) == 1 or modes.log_mass[1] < -20
+    np.testing.assert_allclose(likelihood.space.constrain(modes.z[0])[-1], 0.02, rtol=0.2)
 
 
 def two_hills() -> LogDensity:

@@ -12,7 +12,7 @@ from twin.training.sampling import R3, Sampler, Sobol, sobol
 
 def hidden_source(cells: int, cell: int) -> Problem:
     """u = Σ_k w_k 1_k(x) must meet f = 1_cell: the residual lives in one cell of many, the failure mode of
-    Daw et al. 2022 (arXiv 2207.02338, section 3): few points ever fall where there is something to learn."""
+    Daw et al. 2022 (arXiv 2207.02338): few points ever fall where there is something to learn."""
     network = MLP(cells, (), 1)
 
     def rows(weights: TorchWeights, points: torch.Tensor) -> TorchRows:

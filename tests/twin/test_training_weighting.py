@@ -56,7 +56,7 @@ def test_self_adaptive_multipliers_climb_by_the_gradient_of_the_loss() -> None:
     state = rule.update(TIMED, POINTS, RESIDUAL, {})
     losses = term_losses(RESIDUAL, {})
     lam = {k: torch.ones((), requires_grad=True) for k in losses}
-    total({k: lam[k].square() * losses[k] for k in losses}).backward()  # type: ignore[no-untyped-call]
+    total({k: lam[k].square() * losses[k] for k in losses}).backward()
     for name, start in lam.items():
         assert start.grad is not None
         torch.testing.assert_close(state["multipliers"][name], start.detach() + rate * start.grad)

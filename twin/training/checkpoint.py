@@ -53,6 +53,5 @@ def read(path: Path, expected: State) -> State:
 
 def _same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     return a.keys() == b.keys() and all(
-        a[k].shape == b[k].shape and torch.allclose(a[k], b[k], rtol=1e-6, atol=1e-12, equal_nan=True)
-        for k in a
+        a[k].shape == b[k].shape and torch.allclose(a[k], b[k], rtol=1e-6, atol=1e-12, equal_nan=True) for k in a
     )

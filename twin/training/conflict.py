@@ -8,7 +8,7 @@ def config(gradients: torch.Tensor) -> torch.Tensor:
 
         g = (Σ_i g_iᵀ u) u,      u = U([U(g_1), …, U(g_T)]⁻ᵀ 1),      U(x) = x/|x|,  ⁻ᵀ by pseudo-inverse
 
-    Liu, Chu, Thuerey 2024, arXiv 2408.11104, equations 2 and 3. A term without gradient has no say.
+    Liu, Chu, Thuerey 2024, arXiv 2408.11104. A term without gradient has no say.
     """
     units = _unit(gradients.double())
     ones = (units.abs().sum(dim=1) > 0).double()

@@ -49,9 +49,7 @@ class _GaussNewton:
         with torch.no_grad():
             residual = evaluate(self._problem, trained | frozen, batch.points)
         row_weights = batch.weigh(residual)
-        a, b = normal_equations(
-            self._problem, (trained, frozen), batch.points, residual, row_weights, stage.chunk
-        )
+        a, b = normal_equations(self._problem, (trained, frozen), batch.points, residual, row_weights, stage.chunk)
         rows_at = _along(self._problem, trained, frozen, batch.points, row_weights)
         factor = _factor(a, self._damping)
         if factor is None:

@@ -50,10 +50,10 @@ class _LBFGS:
             self._optimizer.zero_grad()
             residual = evaluate(self._problem, self._trained | self._frozen, batch.points)
             scaled = self._scale * total(term_losses(residual, row_weights))
-            scaled.backward()  # type: ignore[no-untyped-call]
+            scaled.backward()
             return scaled
 
-        self._optimizer.step(closure)  # type: ignore[no-untyped-call]
+        self._optimizer.step(closure)
         return first
 
     def weights(self) -> dict[str, torch.Tensor]:

@@ -99,8 +99,6 @@ def load_forward_mode() -> None:
     ``torch.jit.script``, deprecated since torch 2.9. Nothing in our code can avoid that.
     """
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message=r"`torch\.jit\.script` is deprecated", category=DeprecationWarning
-        )
+        warnings.filterwarnings("ignore", message=r"`torch\.jit\.script` is deprecated", category=DeprecationWarning)
         one = torch.ones(1)
         torch.func.jvp(torch.sin, (one,), (one,))

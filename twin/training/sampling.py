@@ -41,7 +41,7 @@ class R3:
     """Retain-resample-release: points of more than the mean residual stay, the others are drawn anew.
 
     F(x) = √(Σ_t mean r_t(x)²); retained are the points with F > mean F, released those that fall below as
-    training proceeds (Daw et al. 2022, arXiv 2207.02338, algorithm 1; F is taken at the step before).
+    training proceeds (Daw et al. 2022, arXiv 2207.02338; F is taken at the step before).
     """
 
     def draw(self, n: int, dimension: int, seed: tuple[int, int], state: State) -> tuple[torch.Tensor, State]:
@@ -63,7 +63,7 @@ class R3:
 def sobol(n: int, dimension: int, seed: tuple[int, int]) -> torch.Tensor:
     """Scrambled Sobol points (n, dimension), float64."""
     scramble = int(np.random.SeedSequence(seed).generate_state(1)[0])
-    engine = torch.quasirandom.SobolEngine(dimension, scramble=True, seed=scramble)  # type: ignore[no-untyped-call]
+    engine = torch.quasirandom.SobolEngine(dimension, scramble=True, seed=scramble)
     return torch.as_tensor(engine.draw(n, dtype=torch.float64))
 
 

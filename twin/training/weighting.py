@@ -52,7 +52,7 @@ class Causal:
 
     over ``bins`` of the problem's time column, L_k the mean square of a bin's rows, all terms summed. ε takes
     the next of ``epsilons`` when min ω exceeds ``threshold``. Anchors keep weight one. Wang, Sankaran,
-    Perdikaris 2022, arXiv 2203.07404, equation 3.8 and algorithm 1.
+    Perdikaris 2022, arXiv 2203.07404.
     """
 
     bins: int = 32
@@ -86,7 +86,7 @@ class Causal:
 class SelfAdaptive:
     """Multipliers that climb where the residual stays: ω = λ², λ <- λ + rate · 2 λ r², from λ = 1.
 
-    Gradient ascent on the loss (McClenny and Braga-Neto 2023, DOI 10.1016/j.jcp.2022.111722, equations 12-17,
+    Gradient ascent on the loss (McClenny and Braga-Neto 2023, DOI 10.1016/j.jcp.2022.111722,
     with the mask λ²), one λ per term, or with ``per_point`` one per row of every term (there r² is the mean
     square of the row, the paper's factor 1/N taken into the rate). That needs points that stay, so a stage
     whose ``resample`` is no less than its ``steps``. Only ``terms`` adapt, if any are named: loud terms climb

@@ -1,0 +1,140 @@
+"""The report's sections that are tables and words."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from twin.inference.checks import run_checks
+from twin.inference.figures_draws import sparkline
+from twin.inference.posterior import Posterior, Series
+from twin.inference.report_numbers import (
+    NONE,
+    digits,
+    interval,
+    mean_and_sd,
+    number,
+    percent,
+    prior_text,
+    unit_text,
+)
+from twin.inference.report_words import check_rows
+from twin.inference.summary import INFORMED
+from twin.space import Parameter
+
+Summary = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, the address it can be reached at, the template of its body and what that shows."""
+
+    title: str
+    anchor: str
+    template: str
+    content: Mapping[str, Any]
+
+
+def checks(posterior: Posterior, summary: Summary) -> Section:
+    """Every check with value, limit, outcome and meaning."""
+    rows = check_rows(run_checks(posterior), summary["checks"])
+    return Section("Checks", "checks", "checks.html.j2", {"rows": rows})
+
+
+def parameters(posterior: Posterior, summary: Summary) -> Section:
+    """Prior and posterior of what is reported one by one; the latent ones are counted."""
+    rows = [
+        _parameter_row(p, posterior, summary["parameters"][p.name])
+        for p in posterior.space.parameters
+        if p.name not in posterior.latent
+    ]
+    content = {"rows": rows, "latent": len(posterior.latent), "informed_limit": percent(INFORMED)}
+    return Section("Parameters", "parameters", "parameters.html.j2", content)
+
+
+def _parameter_row(parameter: Parameter, posterior: Posterior, entry: Mapping[str, Any]) -> dict[str, Any]:
+    form = digits(entry["mean"], entry["sd"])
+    shrunk = float(entry["contraction"])
+    return {
+        "name": parameter.name,
+        "meaning": parameter.meaning,
+        "source": parameter.source,
+        "unit": unit_text(parameter.unit),
+        "prior": prior_text(parameter),
+        "spark": sparkline(parameter, posterior.draws(parameter.name)),
+        "posterior": mean_and_sd(entry["mean"], entry["sd"]),
+        "interval": interval(entry["q05"], entry["q95"], form),
+        "rhat": number(entry["rhat"], 4),
+        "ess": f"{number(_whole(entry['ess_bulk']))} / {number(_whole(entry['ess_tail']))}",
+        "contraction": percent(shrunk),
+        "bar": f"{100.0 * min(1.0, max(0.0, shrunk)):.1f}" if math.isfinite(shrunk) else "0",
+        "informed": bool(entry["informed"]),
+    }
+
+
+def _whole(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(math.floor(value))
+
+
+def surrogate(posterior: Posterior, summary: Summary) -> Section:
+    """The forward map's own error beside the noise, series by series."""
+    used = str(posterior.metadata.get("surrogate_error", "unknown"))
+    content = {"used": used, "rows": [_surrogate_row(s) for s in posterior.series]}
+    return Section("Surrogate error", "surrogate", "surrogate.html.j2", content)
+
+
+def _surrogate_row(series: Series) -> dict[str, str]:
+    error, noise = (math.sqrt(float(np.mean(v**2))) for v in (series.surrogate, series.noise))
+    return {
+        "experiment": series.experiment,
+        "observable": series.observable,
+        "unit": unit_text(series.unit),
+        "error": number(error, 2),
+        "largest": number(float(np.max(series.surrogate)), 2),
+        "noise": number(noise, 2),
+        "ratio": percent(error / noise) if noise > 0 else NONE,
+    }
+
+
+def setup(posterior: Posterior, summary: Summary) -> Section:
+    """Conditions and remarks of each experiment, and the laws of what remains."""
+    metadata = posterior.metadata
+    units = metadata.get("units", {})
+    experiments = [
+        {
+            "name": str(e["name"]),
+            "conditions": [(k, number(float(v), 5), units.get(k, "")) for k, v in e["conditions"].items()],
+            "source": e.get("source"),
+            "notes": e.get("notes", ()),
+        }
+        for e in metadata.get("experiments", ())
+    ]
+    content = {
+        "experiments": experiments,
+        "noise": metadata.get("noise"),
+        "own_noise": bool(metadata.get("noise_per_experiment")),
+        "discrepancy": metadata.get("discrepancy"),
+        "surrogate_error": metadata.get("surrogate_error"),
+    }
+    return Section("Experiments and assumptions", "setup", "setup.html.j2", content)
+
+
+def provenance(posterior: Posterior, summary: Summary) -> Section:
+    """What is needed to repeat the run."""
+    weights = posterior.khat is not None
+    content = {
+        "sampler": posterior.sampler,
+        "rung": posterior.rung,
+        "reason": posterior.reason,
+        "seed": posterior.seed,
+        "seconds": number(float(summary.get("seconds", posterior.seconds))),
+        "shape": posterior.theta.shape[:2],
+        "khat": number(posterior.khat) if weights else None,
+        "weight_ess": number(_whole(posterior.weight_ess)) if weights else None,
+        "command": posterior.metadata.get("command"),
+        "data": summary.get("data", ()),
+        "versions": dict(summary.get("versions") or posterior.versions),
+    }
+    return Section("Provenance", "provenance", "provenance.html.j2", content)
