@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from twin.inference.report import write_report
-
 from twin.atomic import replaced_folder
 from twin.case_studies.forwards import forward_of, with_fixed
 from twin.case_studies.study import Study
@@ -22,6 +20,7 @@ from twin.inference.nuts_numpyro import sample_nuts
 from twin.inference.posterior import Posterior, assemble
 from twin.inference.posterior_file import save
 from twin.inference.pyro_engine import sample_pyro_nuts, sample_svi
+from twin.inference.report import write_report
 from twin.inference.sample import Sampler
 from twin.inference.summary import summarise
 from twin.model import Model

@@ -4,14 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from twin.inference.report import write_report
-
 from twin.atomic import replaced, require_writable
 from twin.case_studies import calibration, surrogates
 from twin.case_studies.console import Exit, StoppedError, console, interruptible, say
 from twin.case_studies.progress import training_progress
 from twin.case_studies.study import Study
 from twin.inference.posterior_file import load
+from twin.inference.report import write_report
 from twin.models import catalogue
 from twin.surrogate import load as load_surrogate
 from twin.surrogate import read_header, save

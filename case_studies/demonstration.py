@@ -47,7 +47,15 @@ def run(name: str, out: Path, seed: int, *, as_json: bool) -> Exit:
     example = EXAMPLES[name]
     say(example.made)
     with as_file(files("twin.case_studies") / "data" / example.file) as path:
-        study = Study(model=example.model, preset=example.preset, data=(path,), by=example.by, select={"step": ("discharge",)}, out=out, seed=seed)
+        study = Study(
+            model=example.model,
+            preset=example.preset,
+            data=(path,),
+            by=example.by,
+            select={"step": ("discharge",)},
+            out=out,
+            seed=seed,
+        )
         commands.require_folder(out)
         done = interruptible(lambda: calibration.calibrate(study, say, disclaimer=example.made), None)
         calibration.write(done, study)

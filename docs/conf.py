@@ -6,7 +6,7 @@ copyright = "The twincal developers, BSD-3-Clause"
 release = metadata.version("twincal")
 
 extensions = ["myst_parser"]
-myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 nitpicky = True

@@ -43,7 +43,8 @@ STYLE: dict[str, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.formatter.use_mathtext": False,
-    "axes.formatter.limits": (-3, 5),
+    "axes.formatter.limits": (-4, 5),
+    "axes.formatter.useoffset": False,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
     "xtick.labelcolor": INK,
@@ -76,6 +77,7 @@ def embed(draw: Callable[[], Any], key: str, alt: str) -> Markup:
     with style():
         drawn = draw()
         drawing = _svg(drawn, key, alt)
+        drawn.set_layout_engine("none")  # keep what was laid out
         if len(drawing.encode()) <= HEAVY:
             return Markup(drawing)
         picture = _png(drawn, alt)
@@ -96,8 +98,8 @@ def _svg(drawn: Any, key: str, alt: str) -> str:
     inside = inside.replace("xlink:href=", "href=")
     inside = re.sub(r'(\sid="|href="#|url\(#)', rf"\g<1>{key}-", inside)
     inside = re.sub(r"\n\s*", "\n", inside)
-    label = escape(alt, quote=True)
-    return f'<svg class="figure" {box.group(0) if box else ""} role="img" aria-label="{label}">{inside.strip()}'
+    shape = f'{box.group(0) if box else ""} style="{_widths(drawn)}"'
+    return f'<svg class="figure" {shape} role="img" aria-label="{escape(alt, quote=True)}">{inside.strip()}'
 
 
 def _png(drawn: Any, alt: str) -> str:
@@ -107,7 +109,14 @@ def _png(drawn: Any, alt: str) -> str:
     with Image.open(buffer) as image:
         image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(small, format="png", optimize=True)
     data = base64.b64encode(small.getvalue()).decode()
-    return f'<img class="figure" src="data:image/png;base64,{data}" alt="{escape(alt, quote=True)}">'
+    label = escape(alt, quote=True)
+    return f'<img class="figure" style="{_widths(drawn)}" src="data:image/png;base64,{data}" alt="{label}">'
+
+
+def _widths(drawn: Any) -> str:
+    """Letters neither too large on a screen nor too small on a phone, where the figure is scrolled instead."""
+    inches = drawn.get_figwidth()
+    return f"max-width:{inches * 108:.0f}px;min-width:{inches * 72:.0f}px"
 
 
 def spread_out(n: int, most: int) -> npt.NDArray[np.intp]:

@@ -14,10 +14,10 @@ from twin.inference.figures import (
     GREEN,
     MUTED,
     WIDTH,
-    axis_label,
     figure,
     spread_out,
 )
+from twin.inference.figures_draws import in_digits
 from twin.inference.posterior import Posterior
 from twin.space import Floats
 
@@ -46,10 +46,10 @@ def draw_chains(posterior: Posterior, names: tuple[str, ...]) -> Any:
     fig = figure(WIDTH, 1.15 * len(names) + 0.5)
     axes = fig.subplots(len(names), 2, squeeze=False, width_ratios=(3, 2))
     for row, name in enumerate(names):
-        unit = posterior.space[name].unit
-        _trace(axes[row, 0], posterior.draws(name))
-        _ranks(axes[row, 1], posterior.draws(name))
-        axes[row, 0].set_title(axis_label(name, "" if unit == "1" else unit))
+        draws, label = in_digits(posterior, name)
+        _trace(axes[row, 0], draws)
+        _ranks(axes[row, 1], draws)
+        axes[row, 0].set_title(label)
         if row < len(names) - 1:
             for panel in axes[row]:
                 panel.tick_params(labelbottom=False)

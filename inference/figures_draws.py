@@ -17,6 +17,7 @@ from twin.inference.figures import (
     spread_out,
 )
 from twin.inference.posterior import Posterior
+from twin.inference.report_numbers import digits
 from twin.space import Floats, Parameter
 
 MOST_PAIRS = 10
@@ -92,20 +93,27 @@ def paired(posterior: Posterior, names: tuple[str, ...]) -> tuple[str, ...]:
 def draw_pairs(posterior: Posterior, names: tuple[str, ...]) -> Any:
     """Below the diagonal 50 % and 90 % regions, on it the densities, above it the correlations."""
     p = len(names)
-    side = max(2.6, WIDTH if p > 3 else 2.0 * p)
+    side = WIDTH if p > 3 else 2.4 * p
     fig = figure(side, side)
-    axes = fig.subplots(p, p, squeeze=False)
+    fig.set_layout_engine("none")
+    edge = 0.95 / side
+    grid = fig.add_gridspec(p, p, left=edge, right=0.995, bottom=edge, top=0.995, wspace=0.08, hspace=0.08)
     matrix = correlations(posterior, names)
+    scaled = {name: in_digits(posterior, name) for name in names}
+    flat = {name: draws.ravel() for name, (draws, _) in scaled.items()}
     for i, below in enumerate(names):
         for j, beside in enumerate(names):
-            panel = axes[i, j]
-            if i == j:
-                _margin(panel, posterior.draws(below).ravel())
-            elif i > j:
-                _region(panel, posterior.draws(beside).ravel(), posterior.draws(below).ravel())
-            else:
+            panel = fig.add_subplot(grid[i, j])
+            if i < j:
                 _coefficient(panel, float(matrix[i, j]))
-            _label(panel, posterior, names, i, j)
+                continue
+            panel.set_xlim(*_wide(flat[beside]))
+            if i == j:
+                _margin(panel, flat[below])
+            else:
+                panel.set_ylim(*_wide(flat[below]))
+                _region(panel, flat[beside], flat[below])
+            _label(panel, [label for _, label in scaled.values()], i, j)
     return fig
 
 
@@ -129,8 +137,8 @@ def _region(panel: Any, x: Floats, y: Floats) -> None:
     smooth = gaussian_filter(counts, 1.3).T
     ordered = np.sort(smooth.ravel())[::-1]
     mass = np.cumsum(ordered) / ordered.sum()
-    ninety, fifty = (ordered[min(np.searchsorted(mass, m), len(ordered) - 1)] for m in (0.9, 0.5))
-    levels = [*sorted({float(ninety), float(fifty)}), float(ordered[0]) * 1.001]
+    ninety, fifty = (ordered[min(int(np.searchsorted(mass, m)), len(ordered) - 1)] for m in (0.9, 0.5))
+    levels: list[float] = [*sorted({float(ninety), float(fifty)}), float(ordered[0]) * 1.001]
     middles = 0.5 * (xs[1:] + xs[:-1]), 0.5 * (ys[1:] + ys[:-1])
     panel.contourf(*middles, smooth, levels, colors=LEVELS[-(len(levels) - 1) :])
 
@@ -144,35 +152,45 @@ def _wide(values: Floats) -> tuple[float, float]:
 
 def _coefficient(panel: Any, value: float) -> None:
     strong = abs(value)
-    text = f"{value:.2f}".replace("-", "−")
+    text = f"{value if strong >= 0.005 else 0.0:.2f}".replace("-", "\N{MINUS SIGN}")
     weight = "bold" if strong >= 0.7 else "normal"
     panel.text(0.5, 0.5, text, ha="center", va="center", weight=weight, color=INK if strong >= 0.3 else MUTED)
-    panel.spines[:].set_visible(False)
-    panel.set(xlim=(0, 1), ylim=(0, 1))
+    panel.set_axis_off()
 
 
-def _label(panel: Any, posterior: Posterior, names: tuple[str, ...], i: int, j: int) -> None:
+def _label(panel: Any, names: list[str], i: int, j: int) -> None:
+    """Names and numbers at the left and lower rim only."""
     small = len(names) > 6
+    room = 72 * panel.get_position().width * panel.figure.get_figwidth() / 0.56
+    column, row = _lines(names[j]), _lines(names[i])
+    fitting = [max(4.5, min(6.5 if small else 7.5, room / max(map(len, t.split("\n"))))) for t in (column, row)]
     panel.tick_params(labelsize=5.5 if small else 6.5, length=2)
-    panel.locator_params(nbins=3)
-    if i <= j or j > 0:
-        panel.set_yticks([])
-    if i < len(names) - 1:
-        panel.tick_params(labelbottom=False)
-    if i < j:
-        panel.set_xticks([])
-    else:
-        panel.set_xlim(*_wide(posterior.draws(names[j]).ravel()))
-    if i > j:
-        panel.set_ylim(*_wide(posterior.draws(names[i]).ravel()))
-    size = 6.5 if small else 7.5
+    panel.locator_params(axis="x", nbins=3, prune="upper")
     if i == len(names) - 1:
-        panel.set_xlabel(_named(posterior, names[j]), fontsize=size)
-        panel.tick_params(axis="x", labelrotation=35)
+        panel.set_xlabel(column, fontsize=fitting[0])
+        panel.tick_params(axis="x", labelrotation=40)
+        panel.xaxis.set_label_coords(0.5, -0.5 / (panel.get_position().height * panel.figure.get_figheight()))
+    else:
+        panel.tick_params(axis="x", labelbottom=False)
     if j == 0 and i > 0:
-        panel.set_ylabel(_named(posterior, names[i]), fontsize=size)
+        panel.locator_params(axis="y", nbins=3)
+        panel.set_ylabel(row, fontsize=fitting[1])
+        panel.yaxis.set_label_coords(-0.62 / (panel.get_position().width * panel.figure.get_figwidth()), 0.5)
+    else:
+        panel.set_yticks([])
 
 
-def _named(posterior: Posterior, name: str) -> str:
+def _lines(label: str, most: int = 24) -> str:
+    """The label in two lines, its name shortened in the middle."""
+    name, gap, unit = label.partition(" [")
+    short = name if len(name) <= most else f"{name[: most // 2]}…{name[1 - most // 2 :]}"
+    return short + gap.replace(" ", "\n") + unit
+
+
+def in_digits(posterior: Posterior, name: str) -> tuple[Floats, str]:
+    """Draws (chains, draws) over a power of ten that suits them, and the axis' label that says so."""
+    draws = posterior.draws(name)
+    form = digits(float(np.mean(draws)), float(np.std(draws)))
     unit = posterior.space[name].unit
-    return axis_label(name, "" if unit == "1" else unit)
+    parts = [part for part in (form.power, "" if unit == "1" else unit) if part]
+    return draws / 10.0**form.exponent, axis_label(name, " ".join(parts))

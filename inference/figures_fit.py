@@ -62,7 +62,7 @@ def _bands(axes: Any, series: Series, shown: Any, x: Floats) -> None:
     axes.fill_between(x, quarter, three, color=SKY, alpha=0.8, linewidth=0, label="50 % predictive")
     axes.plot(x, series.fitted[shown], color=BLUE, label="posterior mean")
     if has_discrepancy(series):
-        axes.plot(x, series.model[shown], color=VERMILLION, linestyle="--", label="model alone, no discrepancy")
+        axes.plot(x, series.model[shown], color=VERMILLION, linestyle="--", label="model alone")
     axes.plot(x, series.y[shown], ".", color=INK, markersize=_size(len(x)), label="measured")
     _legend(axes)
 
@@ -91,5 +91,5 @@ def _size(n: int) -> float:
 
 def _legend(axes: Any) -> None:
     axes.legend(
-        loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, borderaxespad=0.1, columnspacing=1.2, handlelength=1.4
+        loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=5, borderaxespad=0.1, columnspacing=1.2, handlelength=1.4
     )

@@ -9,12 +9,10 @@ import math
 import time
 from dataclasses import dataclass
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from twin.inference._arviz import psis
-from twin.inference.density import LogDensity
+from twin.inference.density import LogDensity, values
 from twin.inference.modes import Modes, find_modes
 from twin.inference.sample import Sample
 from twin.space import Floats
@@ -48,8 +46,7 @@ def propose(modes: Modes, n: int, rng: np.random.Generator) -> tuple[Floats, Flo
 
 def weigh(density: LogDensity, z: Floats, log_q: Floats) -> Weighted:
     """Importance weights of the draws ``z`` (n, p) whose proposal's log density is ``log_q`` (n,)."""
-    with jax.enable_x64(True):
-        log_p = np.asarray(jax.jit(density)(jnp.asarray(z)))
+    log_p = values(density, z)
     if not np.isfinite(log_p).any():
         return Weighted(z, np.full(len(z), -math.log(len(z))), math.inf)
     log_weights, khat = psis(log_p - log_q)

@@ -1,14 +1,13 @@
 """The No-U-Turn sampler (Hoffman & Gelman 2014) of NumPyro, chains vectorised, in Laplace coordinates."""
 
 import time
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from numpyro.infer import MCMC, NUTS
 
-from twin.inference.density import LogDensity, Whitening, potential
+from twin.inference.density import LogDensity, Whitening, potential, values
 from twin.inference.modes import Modes, find_modes
 from twin.inference.sample import Sample
 from twin.space import Floats
@@ -57,7 +56,7 @@ def sample_nuts(
             chain_method="vectorized",
             progress_bar=False,
         )
-        starts = overdispersed(energy, found, whitening, chains, seed)
+        starts = overdispersed(density, found, whitening, chains, seed)
         run.run(jax.random.PRNGKey(seed), init_params=jnp.asarray(starts), extra_fields=tuple(FIELDS))
         w = np.asarray(run.get_samples(group_by_chain=True), dtype=np.float64)
         extra = run.get_extra_fields(group_by_chain=True)
@@ -72,20 +71,18 @@ def sample_nuts(
     )
 
 
-def overdispersed(
-    energy: Callable[[jax.Array], jax.Array], modes: Modes, whitening: Whitening, chains: int, seed: int
-) -> Floats:
+def overdispersed(density: LogDensity, modes: Modes, whitening: Whitening, chains: int, seed: int) -> Floats:
     """Starts (chains, p): 1.5 times the Laplace spread, dealt in turn to every mode within 10 nats of the best.
 
     A mode is left out when nothing finite is found near it; the best mode itself is the last resort.
     """
-    rng, compiled = np.random.default_rng(seed), jax.jit(jax.vmap(energy))
+    rng = np.random.default_rng(seed)
     worth = np.flatnonzero(modes.potential < modes.potential[0] + 10.0)
     starts = []
     for chain in range(chains):
         k = worth[chain % len(worth)]
         steps = np.concatenate([1.5 * rng.standard_normal((20, modes.z.shape[1])), np.zeros((1, modes.z.shape[1]))])
-        tried = whitening.inverse(modes.z[k] + steps @ modes.factor[k].T)
-        finite = np.flatnonzero(np.isfinite(np.asarray(compiled(jnp.asarray(tried)))))
-        starts.append(tried[finite[0]])
+        tried = modes.z[k] + steps @ modes.factor[k].T
+        finite = np.flatnonzero(np.isfinite(values(density, tried)))
+        starts.append(whitening.inverse(tried[finite[:1]])[0])
     return np.stack(starts)

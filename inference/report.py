@@ -18,8 +18,8 @@ from twin.inference.report_tables import Section, checks, parameters, provenance
 from twin.inference.report_words import check_rows, verdict_of
 
 SectionMaker = Callable[[Posterior, Mapping[str, Any]], Section | None]
-SECTIONS: tuple[SectionMaker, ...] = (checks, parameters, fit, pairs, chains, surrogate, setup, provenance)
-"""In the order of the page, below the verdict."""
+SECTIONS: tuple[SectionMaker, ...] = (parameters, fit, pairs, chains, surrogate, setup, provenance)
+"""In the order of the page, below the verdict and the checks."""
 
 
 def write_report(posterior: Posterior, summary: Mapping[str, Any], path: Path) -> None:
@@ -34,12 +34,13 @@ def render(posterior: Posterior, summary: Mapping[str, Any]) -> str:
     require_match(posterior, summary)
     rows = check_rows(run_checks(posterior), summary["checks"])
     uninformed = [name for name, entry in summary["parameters"].items() if not entry["informed"]]
+    made = (maker(posterior, summary) for maker in SECTIONS)
     content = {
         "title": " ".join(str(summary[key]) for key in ("model", "preset") if summary.get(key)) or "calibration",
         "verdict": verdict_of(summary.get("verdict", "unchecked"), rows, uninformed),
         "disclaimer": posterior.metadata.get("disclaimer"),
         "facts": _facts(posterior, summary),
-        "sections": [made for maker in SECTIONS if (made := maker(posterior, summary)) is not None],
+        "sections": [checks(rows), *(section for section in made if section is not None)],
     }
     return _environment().get_template("report.html.j2").render(content)
 

@@ -94,8 +94,7 @@ def pairs(posterior: Posterior, summary: Summary) -> Section | None:
 def chains(posterior: Posterior, summary: Summary) -> Section:
     """Traces, ranks and energies; a sentence where the draws are re-weighted and have no order."""
     if posterior.khat is not None:
-        content = {"svg": None, "energy": None}
-        return Section("Chains", "chains", "chains.html.j2", content)
+        return Section("Chains", "chains", "chains.html.j2", {"svg": None, "energy": None})
     names = reported(posterior)
     chosen = shown(posterior, names)
     energy = posterior.stats.get("energy")

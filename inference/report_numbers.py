@@ -40,7 +40,7 @@ def digits(centre: float, spread: float) -> Digits:
         return Digits(0, 0)
     magnitude = math.floor(math.log10(largest))
     exponent = magnitude if magnitude < -3 or magnitude > 5 else 0
-    unsure = spread if math.isfinite(spread) and spread > 1e-9 * largest else largest * 1e-3
+    unsure = spread if math.isfinite(spread) and spread > 1e-9 * largest else largest * 0.1
     last = math.floor(math.log10(unsure)) - 1
     if float(f"{unsure:.1e}") >= 10.0 ** (last + 2):  # 0.0996 is written 0.10
         last += 1
@@ -50,7 +50,7 @@ def digits(centre: float, spread: float) -> Digits:
 def mean_and_sd(mean: float, sd: float) -> str:
     """``1.303 ± 0.012``, ``(1.30 ± 0.12) ×10⁻¹⁴``."""
     form = digits(mean, sd)
-    text = f"{form.show(mean)} ± {form.show(sd)}"
+    text = f"{form.show(mean)} ± {form.show(sd) if sd > 1e-9 * abs(mean) or not math.isfinite(sd) else 0}"
     return f"({text}) {form.power}" if form.power else text
 
 
@@ -74,6 +74,13 @@ def number(value: float | None, significant: int = 3) -> str:
     return f"{value:.{max(0, significant - 1 - magnitude)}f}".replace("-", MINUS)
 
 
+def given(value: float, significant: int = 3) -> str:
+    """A number that somebody chose (a limit, a prior): no more zeros than it needs."""
+    text = number(value, significant)
+    mantissa, gap, power = text.partition(" ")
+    return (mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa) + gap + power
+
+
 def percent(share: float) -> str:
     """``93 %``."""
     return f"{100.0 * share:.0f} %".replace("-", MINUS) if math.isfinite(share) else NONE
@@ -87,18 +94,18 @@ def unit_text(unit: str) -> str:
 def prior_text(parameter: Parameter) -> str:
     """The prior in words, with the domain where it cuts the prior."""
     law, prior = parameter.prior.scipy(), parameter.prior
-    low, high = (number(float(law.ppf(q))) for q in (0.05, 0.95))
+    low, high = (given(float(law.ppf(q))) for q in (0.05, 0.95))
     match prior:
         case Normal(mean, sd):
-            text = f"normal {number(mean)} ± {number(sd)}"
+            text = f"normal {given(mean)} ± {given(sd)}"
         case LogNormal(median, _):
-            text = f"log-normal, median {number(median)}, 90 % in [{low}, {high}]"
+            text = f"log-normal, median {given(median)}, 90 % in [{low}, {high}]"
         case Uniform(start, end):
-            text = f"uniform on [{number(start)}, {number(end)}]"
+            text = f"uniform on [{given(start)}, {given(end)}]"
         case Beta(a, b):
-            text = f"beta({number(a)}, {number(b)}), 90 % in [{low}, {high}]"
+            text = f"beta({given(a)}, {given(b)}), 90 % in [{low}, {high}]"
         case HalfNormal(scale):
-            text = f"half-normal, scale {number(scale)}"
+            text = f"half-normal, scale {given(scale)}"
         case _:
             text = f"{type(prior).__name__}, 90 % in [{low}, {high}]"
     return text + _cut(parameter)
@@ -108,7 +115,7 @@ def _cut(parameter: Parameter) -> str:
     support, (low, high) = parameter.prior.support, parameter.bounds
     below, above = low > support[0], high < support[1]
     if below and above:
-        return f", cut to [{number(low)}, {number(high)}]"
+        return f", cut to [{given(low)}, {given(high)}]"
     if below or above:
-        return f", cut to ≥ {number(low)}" if below else f", cut to ≤ {number(high)}"
+        return f", cut to ≥ {given(low)}" if below else f", cut to ≤ {given(high)}"
     return ""

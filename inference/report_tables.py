@@ -1,18 +1,18 @@
 """The report's sections that are tables and words."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from twin.inference.checks import run_checks
 from twin.inference.figures_draws import sparkline
 from twin.inference.posterior import Posterior, Series
 from twin.inference.report_numbers import (
     NONE,
     digits,
+    given,
     interval,
     mean_and_sd,
     number,
@@ -20,7 +20,7 @@ from twin.inference.report_numbers import (
     prior_text,
     unit_text,
 )
-from twin.inference.report_words import check_rows
+from twin.inference.report_words import Row
 from twin.inference.summary import INFORMED
 from twin.space import Parameter
 
@@ -37,9 +37,8 @@ class Section:
     content: Mapping[str, Any]
 
 
-def checks(posterior: Posterior, summary: Summary) -> Section:
+def checks(rows: Sequence[Row]) -> Section:
     """Every check with value, limit, outcome and meaning."""
-    rows = check_rows(run_checks(posterior), summary["checks"])
     return Section("Checks", "checks", "checks.html.j2", {"rows": rows})
 
 
@@ -66,12 +65,24 @@ def _parameter_row(parameter: Parameter, posterior: Posterior, entry: Mapping[st
         "spark": sparkline(parameter, posterior.draws(parameter.name)),
         "posterior": mean_and_sd(entry["mean"], entry["sd"]),
         "interval": interval(entry["q05"], entry["q95"], form),
-        "rhat": number(entry["rhat"], 4),
+        "rhat": NONE if entry["rhat"] is None else f"{entry['rhat']:.3f}",
         "ess": f"{number(_whole(entry['ess_bulk']))} / {number(_whole(entry['ess_tail']))}",
         "contraction": percent(shrunk),
         "bar": f"{100.0 * min(1.0, max(0.0, shrunk)):.1f}" if math.isfinite(shrunk) else "0",
-        "informed": bool(entry["informed"]),
+        "flags": _flags(parameter, entry),
     }
+
+
+def _flags(parameter: Parameter, entry: Mapping[str, Any]) -> list[str]:
+    """What a reader must know about one parameter."""
+    low, high = (float(v) for v in parameter.prior.scipy().ppf([0.005, 0.995]))
+    outside = entry["q05"] > high or entry["q95"] < low
+    found = {
+        "not informed by your data": not entry["informed"],
+        "wider than the prior": entry["contraction"] < -0.1,
+        "outside the prior's 99 % range": outside,
+    }
+    return [flag for flag, holds in found.items() if holds]
 
 
 def _whole(value: float | None) -> float | None:
@@ -105,7 +116,7 @@ def setup(posterior: Posterior, summary: Summary) -> Section:
     experiments = [
         {
             "name": str(e["name"]),
-            "conditions": [(k, number(float(v), 5), units.get(k, "")) for k, v in e["conditions"].items()],
+            "conditions": [(k, given(float(v), 5), units.get(k, "")) for k, v in e["conditions"].items()],
             "source": e.get("source"),
             "notes": e.get("notes", ()),
         }

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from twin.inference.checks import Check
-from twin.inference.report_numbers import NONE, number
+from twin.inference.report_numbers import NONE, given, number
 
 
 @dataclass(frozen=True)
@@ -22,16 +22,16 @@ class Guide:
 
 GUIDES: Mapping[str, Guide] = {
     "rhat_max": Guide(
-        "Chains agree (R-hat)",
+        "Agreement of the chains (R-hat)",
         "≤",
         "The chains do not describe one distribution: means and intervals may be wrong.",
         "Look at the traces for a chain that sits elsewhere; sample longer, or fix what the data cannot tell apart.",
     ),
     "ess_min": Guide(
-        "Enough independent draws (ESS)",
+        "Effective sample size (ESS)",
         "≥",
         "Too few effectively independent draws: the interval ends are uncertain.",
-        "Draw more, or let another sampler run (--sampler nuts).",
+        "Draw more; another sampler (--sampler) may mix better.",
     ),
     "divergences": Guide(
         "Divergent transitions",
@@ -40,7 +40,7 @@ GUIDES: Mapping[str, Guide] = {
         "See in the pair plot where the posterior becomes narrow; fix or re-parametrise one of these parameters.",
     ),
     "bfmi": Guide(
-        "Energy exploration (BFMI)",
+        "Exploration of energies (BFMI)",
         "≥",
         "The sampler moves too slowly between energies: the tails are not explored.",
         "Sample longer, or give heavy-tailed parameters a narrower prior.",
@@ -64,7 +64,7 @@ GUIDES: Mapping[str, Guide] = {
         "Widen the domain if physics allows, or look for what the model lacks, a wrong unit or a wrong condition.",
     ),
     "posterior_predictive": Guide(
-        "Measurements inside the 90 % bands",
+        "Predictive coverage",
         "in",
         "The model with its noise does not reproduce the measurements.",
         "Look at the residuals: a pattern asks for a better model or a discrepancy, a wrong width for another noise.",
@@ -161,8 +161,8 @@ def _limit(limit: Any, sign: str) -> str:
     if limit is None:
         return NONE
     if isinstance(limit, tuple | list):
-        return " to ".join(number(float(v)) for v in limit)
-    return f"{sign} {number(float(limit))}".strip()
+        return " to ".join(given(float(v)) for v in limit)
+    return f"{sign} {given(float(limit))}".strip()
 
 
 def verdict_of(verdict: str, rows: Sequence[Row], uninformed: Sequence[str]) -> Verdict:
@@ -175,7 +175,7 @@ def verdict_of(verdict: str, rows: Sequence[Row], uninformed: Sequence[str]) -> 
     if failed:
         tone, verb = "bad", "check failed" if len(failed) == 1 else "checks failed"
         headline = f"{headline}, and {len(failed)} {verb}"
-        names = "; ".join(f"{r.title} ({r.value}, limit {r.limit})" for r in failed)
+        names = ", ".join(r.title for r in failed)
         checks = f"{len(failed)} of {len(ran)} checks failed: {names}."
     else:
         headline = f"{headline}; every check passed" if tone != "bad" else headline
@@ -183,5 +183,5 @@ def verdict_of(verdict: str, rows: Sequence[Row], uninformed: Sequence[str]) -> 
     sentences = [sentence, checks]
     if uninformed:
         what = ", ".join(uninformed)
-        sentences.append(f"Not informed by your data: {what}. What is reported for them is mostly the prior.")
+        sentences.append(f"Not informed by your data: {what}. Their posterior is hardly narrower than the prior.")
     return Verdict(tone, ICONS[tone], headline, tuple(sentences), failed)

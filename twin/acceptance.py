@@ -92,12 +92,13 @@ def gradient_error(
     for j, name in enumerate(model.space.names):
         shift = np.zeros(len(model.space))
         shift[j] = step * (bounds[1, j] - bounds[0, j])
-        squared, size = [], []
+        squared, size = 0.0, 0.0
         for theta, c, x in zip(solves.theta, solves.c, solves.x, strict=True):
             inside = np.clip(theta, bounds[0], bounds[1])
             pair = np.stack([inside + shift, inside - shift])
             ours, reference = (np.diff(f(pair, c, x), axis=0) for f in (forward, model.simulate))
-            squared.append(np.nanmean((ours - reference) ** 2))
-            size.append(np.nanmean(reference**2))
-        errors[name] = float(np.sqrt(np.mean(squared) / np.mean(size)))
+            solved = np.isfinite(reference)
+            squared += float(np.sum((ours - reference)[solved] ** 2))
+            size += float(np.sum(reference[solved] ** 2))
+        errors[name] = float(np.sqrt(squared / size))
     return errors

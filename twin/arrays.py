@@ -48,6 +48,21 @@ def horner(coefficients: tuple[float, ...], x: Array) -> Array:
     return result
 
 
+def polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
+    """The same by blocks of four terms, Horner's rule in x⁴: shorter chains, half the cost of a gradient.
+
+    Paterson and Stockmeyer 1973, SIAM J. Comput. 2, 60.
+    """
+    powers = (1.0, x, x * x, x * x * x)
+    fourth = powers[2] * powers[2]
+    rising = coefficients[::-1]
+    result = x * 0
+    for start in reversed(range(0, len(rising), 4)):
+        terms = zip(rising[start : start + 4], powers, strict=False)
+        result = result * fourth + sum(c * power for c, power in terms)
+    return result
+
+
 def to_numpy(x: Array) -> np.ndarray[Any, np.dtype[Any]]:
     """A NumPy copy of any of the three kinds, on the host and without its gradient."""
     detach = getattr(x, "detach", None)

@@ -137,7 +137,6 @@ def _forward_derivative(function: Callable[..., Array], i: int) -> Callable[...,
             return function(*at[:i], s, *at[i + 1 :])
 
         here = at[i].contiguous()
-        _, tangent = torch.func.jvp(along, (here,), (torch.ones_like(here),))
-        return tangent
+        return torch.func.jvp(along, (here,), (torch.ones_like(here),))[1]
 
     return derivative

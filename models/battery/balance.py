@@ -15,7 +15,8 @@ from twin.models.battery.cell import Cell
 BRACKETS = np.linspace(0.0, 1.0, 41)
 DIFFERENCE = 1e-5
 """Half-width of the central difference for the slope; its error only slows Newton's method, it moves no root."""
-NEWTON_STEPS = 3
+NEWTON_STEPS = 5
+"""Leave 2e-13 V at most wherever the start is possible; 3 leave 0.6 mV, 4 leave 3e-7 V (200,000 draws, 3-4.25 V)."""
 
 
 def fresh_lithium(cell: Cell) -> float:

@@ -7,7 +7,7 @@ polynomials lose 2.5 mV in float32: evaluate in float64.
 
 import math
 
-from twin.arrays import Array, horner, namespace
+from twin.arrays import Array, namespace, polynomial
 from twin.models.battery.cell import Cell, Electrode, arrhenius
 
 REFERENCE_TEMPERATURE = 303.15
@@ -54,12 +54,12 @@ def _inside(stoichiometry: Array) -> Array:
 
 def graphite_ocp(x: Array) -> Array:
     """U_n(x) [V], clipped to x in [0, 1]."""
-    return horner(GRAPHITE_OCP, _inside(x))
+    return polynomial(GRAPHITE_OCP, _inside(x))
 
 
 def nmc532_ocp(y: Array) -> Array:
     """U_p(y) [V], clipped to y in [0, 1]."""
-    return horner(NMC532_OCP, _inside(y))
+    return polynomial(NMC532_OCP, _inside(y))
 
 
 def graphite_exchange(x: Array, temperature: Array) -> Array:
@@ -75,8 +75,8 @@ def nmc532_exchange(y: Array, temperature: Array) -> Array:
     """9 Arr √(c_e/1.2) P₅(y) [A/m²]."""
     xp = namespace(y)
     arr = arrhenius(ACTIVATION_ENERGY, temperature, REFERENCE_TEMPERATURE)
-    polynomial = horner(NMC532_EXCHANGE, _inside(y))
-    return 9.0 * math.sqrt(SALT / 1.2) * arr * xp.maximum(polynomial, xp.full_like(polynomial, EDGE))
+    share = polynomial(NMC532_EXCHANGE, _inside(y))
+    return 9.0 * math.sqrt(SALT / 1.2) * arr * xp.maximum(share, xp.full_like(share, EDGE))
 
 
 def graphite_diffusivity(x: Array, temperature: Array) -> Array:
@@ -86,7 +86,7 @@ def graphite_diffusivity(x: Array, temperature: Array) -> Array:
 
 def nmc532_diffusivity(y: Array, temperature: Array) -> Array:
     """2.25 · 10^P₁₀(y) Arr [m²/s]."""
-    power = namespace(y).exp(math.log(10.0) * horner(NMC532_LOG_DIFFUSIVITY, _inside(y)))
+    power = namespace(y).exp(math.log(10.0) * polynomial(NMC532_LOG_DIFFUSIVITY, _inside(y)))
     return 2.25 * power * arrhenius(ACTIVATION_ENERGY, temperature, REFERENCE_TEMPERATURE)
 
 

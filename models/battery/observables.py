@@ -19,10 +19,9 @@ from twin.models.battery.voltage import over_time
 from twin.space import Floats, Space
 from twin.surrogate import Surrogate
 
-SEARCH_POINTS = 128
-"""Intervals among which the end of a discharge is looked for."""
-HALVINGS = 30
-"""of the interval that holds it, down to 1e-11 of the whole discharge."""
+INTERVALS, SEARCHES = 64, 3
+"""The end of a discharge is searched three times over, each time among 64 intervals of the one that holds it."""
+NEWTON_STEPS = 2
 STEP = 1e-4
 """Half the interval of difference quotients over the charge, as a share of the nominal capacity."""
 
@@ -128,23 +127,26 @@ def incremental_capacity(run: Discharge, charge: Array) -> Array:
 def capacity(run: Discharge) -> Array:
     """Charge [A h] (*batch,) passed until the discharge ends; NaN where the map is not valid so far.
 
-    Bisection finds the root of ``margin``; one Newton step at the root carries the gradient of the implicit function.
+    The root of ``margin``, bracketed and polished by Newton's method: at the root a Newton step has zero derivative by
+    its start, so what flows through the last steps is the derivative of the implicit function.
     """
     xp = namespace(run.theta)
     longest = _longest(run)
-    shares = like(np.arange(1, SEARCH_POINTS + 1) / SEARCH_POINTS, longest)
-    over = xp.astype(margin(run, shares * longest) <= 0, longest.dtype)
-    reached = (xp.max(over, axis=-1, keepdims=True) > 0) & _possible(run)
-    low = xp.astype(xp.argmax(over, axis=-1, keepdims=True), longest.dtype) / SEARCH_POINTS
-    width = 1 / SEARCH_POINTS
-    for _ in range(HALVINGS):
-        width /= 2
-        low = xp.where(margin(run, (low + width) * longest) > 0, low + width, low)
+    shares = like(np.arange(1, INTERVALS + 1) / INTERVALS, longest)
+    low, width = 0 * longest, 1.0
+    reached = _possible(run)
+    for _ in range(SEARCHES):
+        over = xp.astype(margin(run, (low + width * shares) * longest) <= 0, longest.dtype)
+        reached = reached & (xp.max(over, axis=-1, keepdims=True) > 0)
+        width /= INTERVALS
+        low = low + width * xp.astype(xp.argmax(over, axis=-1, keepdims=True), longest.dtype)
     times = (low + width / 2) * longest
-    step = 1e-6 * longest
-    slope = (margin(run, times + step) - margin(run, times - step)) / (2 * step)
-    root = times - margin(run, times) / xp.where(reached, slope, xp.ones_like(slope))
-    return xp.where(reached, root, like(np.nan, root))[..., 0] * run.current / 3600
+    nodes = like(width / 2 * np.array([-1.0, 0.0, 1.0]), longest) * longest
+    for _ in range(NEWTON_STEPS):
+        m = margin(run, times + nodes)
+        slope = (m[..., 2:] - m[..., :1]) / (nodes[..., 2:] - nodes[..., :1])
+        times = times - m[..., 1:2] / xp.where(reached, slope, xp.ones_like(slope))
+    return xp.where(reached, times, like(np.nan, times))[..., 0] * run.current / 3600
 
 
 def surface_concentration(run: Discharge, electrode: str, times: Array) -> Array:

@@ -25,7 +25,8 @@ RADIAL_POINTS = 150
 """Finite volumes per particle; the convergence table in docs/battery.md says what that leaves."""
 TOLERANCE = 1e-8
 """Relative tolerance of the integrator; the absolute one is the same."""
-SECONDS_LIMIT = 1e7
+BEFORE = 1e-6
+"""[s] by which a time at which the current jumps is read early: it belongs to the step that ends there."""
 
 Values = dict[str, Any]
 VOLTAGE = "Voltage [V]"
@@ -114,6 +115,8 @@ def solve(reference: Reference, draw: Draw, times: Floats, steps: Steps | None) 
     inputs = {name: np.atleast_1d(np.asarray(value, dtype=float)) for name, value in vars(draw).items()}
     batch = max(len(v) for v in inputs.values())
     inputs = {name: np.broadcast_to(v, (batch,)) for name, v in inputs.items()}
+    if steps is not None:
+        times = times - BEFORE * np.isin(times, steps.start[1:])
     key = None if steps is None else (tuple(steps.start), tuple(steps.current))
     simulation = _simulation(reference, key)
     rows = [_one(simulation, reference, {name: float(v[i]) for name, v in inputs.items()}, times) for i in range(batch)]

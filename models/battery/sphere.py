@@ -5,20 +5,26 @@ With τ = D t/R², ξ = r/R and a flux j out of the sphere [mol/m²/s],
     c(r, t) = c₀ - (j R/D) H(τ, ξ),   H = 3τ + ξ²/2 - 3/10 - 2 Σ_m φ_m(ξ) exp(-λ_m² τ)/λ_m²
     φ_m(ξ) = sin(λ_m ξ)/(ξ sin λ_m),  tan λ_m = λ_m,  and at the surface H(τ, 1) = G(τ)
 
-(Carslaw and Jaeger 1959, section 9.8; Crank 1975, section 6.3.4). G at early times is the half-space series
-G = e^τ (1 + erf √τ) - 1 = Σ_{k≥1} √τᵏ/Γ(k/2 + 1), exact but for the image at distance 2: 4e-11 at the switch.
+(Carslaw and Jaeger 1959, section 9.8; Crank 1975, section 6.3.4). At early times the sphere answers like a
+half-space, G = e^τ (1 + erf √τ) - 1, an analytic function of √τ. G is therefore evaluated as √τ P(√τ) up to a switch
+and by two terms of the series beyond: one polynomial and two exponentials instead of hundreds.
 """
 
 import math
+from functools import cache
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, special
 
-from twin.arrays import Array, like, namespace, safe_sqrt
+from twin.arrays import Array, like, namespace, polynomial, safe_sqrt
 from twin.space import Floats
 
-SWITCH = 0.05
-"""τ below which the half-space series is used; both forms agree there to 1e-9."""
+SWITCH = 0.2
+"""τ beyond which the third term of the series is below 1e-12."""
+DEGREE = 26
+"""of P, the Chebyshev interpolant of G(τ)/√τ on [0, √SWITCH]: within 2e-12."""
+HALF_SPACE = 0.02
+"""τ below which the second boundary is not felt: e^(-1/τ) = 2e-22."""
 
 
 def eigenvalues(n: int) -> Floats:
@@ -31,20 +37,36 @@ def eigenvalues(n: int) -> Floats:
     return np.array([root(m) for m in range(1, n + 1)])
 
 
-LATE_SQUARES = tuple(eigenvalues(6) ** 2)
-EARLY_SERIES = (*(1 / math.gamma(k / 2 + 1) for k in range(16, 0, -1)), 0.0)
-
-
 def surface_response(tau: Array) -> Array:
     """G(τ) for τ >= 0, zero below: the surface's answer to a unit flux switched on at τ = 0."""
     xp = namespace(tau)
-    late = xp.maximum(tau, like(SWITCH, tau))
-    sum_late = sum(xp.exp(-square * late) / square for square in LATE_SQUARES)
-    root = safe_sqrt(xp.minimum(tau, like(SWITCH, tau)))
-    early = root * 0
-    for coefficient in EARLY_SERIES:
-        early = early * root + coefficient
-    return xp.where(tau > SWITCH, 3 * tau + 0.2 - 2 * sum_late, early)
+    switch = like(SWITCH, tau)
+    late = xp.maximum(tau, switch)
+    decay = sum(xp.exp(-square * late) / square for square in late_squares())
+    root = safe_sqrt(xp.minimum(tau, switch))
+    early = root * polynomial(early_polynomial(), root * (2 / math.sqrt(SWITCH)) - 1)
+    return xp.where(tau > SWITCH, 3 * tau + 0.2 - 2 * decay, early)
+
+
+@cache
+def late_squares() -> tuple[float, ...]:
+    """λ_1², λ_2²."""
+    return tuple(map(float, eigenvalues(2) ** 2))
+
+
+@cache
+def early_polynomial() -> tuple[float, ...]:
+    """Coefficients of P from the highest power, in 2 √(τ/SWITCH) - 1."""
+
+    def over_root(root: Floats) -> Floats:
+        tau = root**2
+        near = special.erfcx(-root) - 1
+        squares = eigenvalues(40) ** 2
+        far = 3 * tau + 0.2 - 2 * np.sum(np.exp(-squares * tau[..., None]) / squares, axis=-1)
+        return np.asarray(np.where(tau < HALF_SPACE, near, far) / root)
+
+    chebyshev = np.polynomial.Chebyshev.interpolate(over_root, DEGREE, domain=[0.0, math.sqrt(SWITCH)])
+    return tuple(map(float, np.polynomial.chebyshev.cheb2poly(chebyshev.coef)[::-1]))
 
 
 def profile_response(tau: Array, xi: Floats, modes: int = 60) -> Array:

@@ -34,6 +34,7 @@ from twin.model import Coordinate, Fields, Mask, Observable, Rows
 from twin.models.battery import measurement, pybamm_reference
 from twin.models.battery.cell import Cell, Draw, flux_ratio
 from twin.models.battery.sphere import profile_response
+from twin.models.battery.sphere import surface_response
 from twin.models.battery.voltage import above_cut_off, over_time, surface_change, terminal_voltage
 from twin.space import Floats, Space
 from twin.table import Table
@@ -66,6 +67,15 @@ class Flow:
 
 
 @dataclass(frozen=True)
+class LowerLevel:
+    """What the network corrects, as functions of (τ, d(ȳ), r): coefficients b (…, MODES), and Σ b_k φ_k(1) over
+    all modes, not only the first."""
+
+    coefficients: Callable[[Array, Array, Array], Array]
+    surface: Callable[[Array, Array, Array], Array]
+
+
+@dataclass(frozen=True)
 class DiffusionSPM:
     """A cell whose positive particle a network resolves. ``charge_end`` bounds the filling ȳ - y₀ in training."""
 
@@ -78,7 +88,7 @@ class DiffusionSPM:
     draw: Callable[[Cell, Mapping[str, Array], Mapping[str, Array]], Draw]
     reference: pybamm_reference.Reference
     charge_end: float
-    lower_level: Callable[[Array, Array, Array], Array]
+    lower_level: LowerLevel
     recipe: Recipe
     coordinates: tuple[Coordinate, ...]
     observables: tuple[Observable, ...]
@@ -102,18 +112,27 @@ class DiffusionSPM:
         drawn = over_time(self.drawn(theta, c))
         flow = self._flow(drawn)
 
-        def coefficients(times: Array) -> Array:
+        def state(times: Array) -> tuple[Array, Array, Array, Array]:
             tau, mean = flow.tau_rate * times, flow.mean(times)
             local = self._relative_diffusivity(mean, drawn.temperature)
             reach = _reach(local * tau)
-            correction = network(self._features(flow, mean, reach)) * like(_SIZES, tau)
             growth = (reach * flow.g / TYPICAL_G)[..., None]
-            return flow.g[..., None] * (self.lower_level(tau, local, reach) + growth * correction)
+            return tau, local, reach, growth * network(self._features(flow, mean, reach))
+
+        def coefficients(times: Array) -> Array:
+            tau, local, reach, correction = state(times)
+            low = self.lower_level.coefficients(tau, local, reach)
+            return flow.g[..., None] * (low + correction * like(_SIZES, tau))
+
+        def surface(times: Array) -> Array:
+            tau, local, reach, correction = state(times)
+            low = self.lower_level.surface(tau, local, reach)
+            return flow.mean(times) + flow.g * (low + correction @ like(_sizes_at_surface(), tau))
 
         positive = SpectralField(("t", "r"), BallPolynomials(MODES), coefficients, flow.mean)
         return {
             "positive": positive,
-            "positive surface": ExactField(("t",), lambda times: positive(times, SURFACE)[..., 0]),
+            "positive surface": ExactField(("t",), surface),
             "negative": ExactField(("t", "r"), self._negative_profile(drawn)),
             "negative surface": ExactField(("t",), self._negative_surface(drawn)),
         }
@@ -244,7 +263,7 @@ def _stiffness_modes() -> tuple[Floats, Floats]:
     return values, vectors
 
 
-def frozen_diffusivity(tau: Array, local: Array, reach: Array) -> Array:
+def _frozen_coefficients(tau: Array, local: Array, reach: Array) -> Array:
     """b of ḃ + d K b = φ(1) with constant d = ``local``: Σ (1 - e^(-d κ τ))/(d κ) over eigenvalues κ of K."""
     xp = namespace(tau)
     values, vectors = (like(a, tau) for a in _stiffness_modes())
@@ -253,11 +272,27 @@ def frozen_diffusivity(tau: Array, local: Array, reach: Array) -> Array:
     return (load * -xp.expm1(-rate * tau[..., None]) / rate) @ vectors.T
 
 
-def steady(tau: Array, local: Array, reach: Array) -> Array:
+def _frozen_surface(tau: Array, local: Array, reach: Array) -> Array:
+    """G(d τ)/d - 3 τ."""
+    return surface_response(local * tau) / local - 3 * tau
+
+
+def _steady_coefficients(tau: Array, local: Array, reach: Array) -> Array:
     """b of the quasi-steady profile ρ²/2 - 3/10, faded in with the diffusion length."""
     first = np.zeros(MODES)
     first[0] = STEADY_FIRST
     return like(first, tau) * (reach / local)[..., None]
+
+
+def _steady_surface(tau: Array, local: Array, reach: Array) -> Array:
+    """r/(5 d)."""
+    return reach / (5 * local)
+
+
+@cache
+def _sizes_at_surface() -> Floats:
+    """S_k φ_k(1)."""
+    return np.asarray(_SIZES * BallPolynomials(MODES).matrix(SURFACE)[0])
 
 
 @cache
@@ -272,3 +307,8 @@ STEADY_FIRST = 1 / (5 * np.sqrt(7.0))
 """ρ²/2 - 3/10 = φ_1(ρ)/(5 √7), since φ_1 = √7 (5ρ² - 3)/2."""
 _K = np.arange(1, MODES + 1)
 _SIZES = np.sqrt(4.0 * _K + 3) / ((_K + 0.5) * np.pi) ** 2
+
+frozen_diffusivity = LowerLevel(_frozen_coefficients, _frozen_surface)
+"""The closed form with the diffusivity frozen at the mean filling."""
+steady = LowerLevel(_steady_coefficients, _steady_surface)
+"""The quasi-steady profile alone."""

@@ -24,7 +24,7 @@ def terminal_voltage(cell: Cell, draw: Draw, x_surface: Array, y_surface: Array,
     i_p = local_current_density(positive, cell, draw.active_p, current)
     i0_n = draw.exchange_n * negative.exchange_current_density(x_surface, draw.temperature)
     i0_p = draw.exchange_p * positive.exchange_current_density(y_surface, draw.temperature)
-    overpotential = _asinh(i_n / (2 * i0_n)) + _asinh(i_p / (2 * i0_p))
+    overpotential = _asinh_sum(i_n / (2 * i0_n), i_p / (2 * i0_p))
     return (
         positive.open_circuit_potential(y_surface)
         - negative.open_circuit_potential(x_surface)
@@ -56,8 +56,9 @@ def surface_change(tau_rate: Array, filling_rate: Array, times: Array) -> Array:
     return filling_rate / (3 * tau_rate) * surface_response(tau_rate * times)
 
 
-def _asinh(x: Array) -> Array:
-    """log(x + √(x² + 1)), odd-safe: asinh of the standard is not vectorised in every engine."""
-    xp = namespace(x)
-    size = xp.abs(x)
-    return xp.sign(x) * xp.log(size + xp.sqrt(size * size + 1))
+def _asinh_sum(a: Array, b: Array) -> Array:
+    """asinh a + asinh b of two numbers of the same sign, ± log[(|a| + √(a² + 1)) (|b| + √(b² + 1))]: one logarithm."""
+    xp = namespace(a)
+    grown_a = xp.abs(a) + xp.sqrt(a * a + 1)
+    grown_b = xp.abs(b) + xp.sqrt(b * b + 1)
+    return xp.sign(a) * xp.log(grown_a * grown_b)

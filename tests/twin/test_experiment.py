@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -5,9 +7,11 @@ from twin.experiment import Experiment
 from twin.space import Floats
 
 
-def experiment(y: Floats, *, x: Floats | None = None, **optional: Floats) -> Experiment:
+def experiment(y: Floats, *, x: Floats | None = None, sd: Floats | None = None, mask: Any = None) -> Experiment:
     at = np.arange(3.0)[:, None] if x is None else x
-    return Experiment("run 7", {}, ("time",), at, ("voltage",), y, {"time": "s", "voltage": "V"}, **optional)
+    units = {"time": "s", "voltage": "V"}
+    given = {} if mask is None else {"mask": mask}
+    return Experiment("run 7", {}, ("time",), at, ("voltage",), y, units, sd=sd, **given)
 
 
 def test_what_is_not_a_number_counts_as_not_measured() -> None:

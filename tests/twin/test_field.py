@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -18,11 +20,15 @@ def decay(t: Array) -> Array:
 def exact() -> ExactField:
     """u(t, r) with u_t, u_r, u_rr and u_tr in closed form, broadcast over times and radii."""
 
-    def of(function: object, **derivatives: ExactField) -> ExactField:
-        return ExactField(("t", "r"), function, derivatives)  # type: ignore[arg-type]
+    def of(function: Callable[[Array, Array], Array], **derivatives: ExactField) -> ExactField:
+        return ExactField(("t", "r"), function, derivatives)
 
-    wave = lambda r: torch.sin(TWO_PI * r)  # noqa: E731
-    slope = lambda r: TWO_PI * torch.cos(TWO_PI * r)  # noqa: E731
+    def wave(r: Array) -> Array:
+        return torch.sin(TWO_PI * r)
+
+    def slope(r: Array) -> Array:
+        return TWO_PI * torch.cos(TWO_PI * r)
+
     mixed = of(lambda t, r: -RATE * decay(t)[..., None] * slope(r))
     twice = of(lambda t, r: -(TWO_PI**2) * decay(t)[..., None] * wave(r))
     by_r = of(lambda t, r: decay(t)[..., None] * slope(r), t=mixed, r=twice)

@@ -9,6 +9,7 @@ import torch
 
 from twin.arrays import to_numpy
 from twin.networks import MLP, ChebyshevKAN, ModifiedMLP, Network, Stack, below, glorot, is_frozen, sine
+from twin.space import Floats
 from twin.specification import network_from, specification_of
 
 jax.config.update("jax_enable_x64", True)
@@ -33,7 +34,7 @@ def fresh(network: Network, seed: int = 0) -> dict[str, torch.Tensor]:
     return {k: w + 0.1 * torch.randn(w.shape, generator=generator, dtype=w.dtype) for k, w in weights.items()}
 
 
-def points(*batch: int) -> np.ndarray:  # type: ignore[type-arg]
+def points(*batch: int) -> Floats:
     return np.random.default_rng(1).uniform(-1, 1, (*batch, 3))
 
 

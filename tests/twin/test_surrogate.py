@@ -166,7 +166,7 @@ CHANGED: dict[str, Trainable] = {
 def test_a_file_for_another_definition_is_refused_with_the_command_that_mends_it(
     written: Path, changed: Trainable
 ) -> None:
-    with pytest.raises(ValueError, match="another definition of .*twin train battery_spm --preset pinnstripes2"):
+    with pytest.raises(ValueError, match=r"another definition of .*twin train battery_spm --preset pinnstripes2"):
         load(written, changed)
 
 

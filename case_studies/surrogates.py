@@ -1,0 +1,122 @@
+"""Building and judging surrogates: train in one of three modes, hold against the reference solver, record both."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from twin.acceptance import differences, error_model, error_table, gradient_error, reference_solves
+from twin.case_studies.shifts import posterior_shifts
+from twin.case_studies.timing import cost_of
+from twin.model import Exact, Forward, Model
+from twin.space import nearest
+from twin.surrogate import Surrogate, weights_to_numpy
+from twin.training.build import Solves, Trainable, data, hybrid, physics
+from twin.training.loop import Progress, train
+from twin.training.problem import Problem
+from twin.training.recipe import Recipe
+
+CURVE = 100
+"""Points of an experiment in held-out solves and timings."""
+GRADIENT_POINTS = 8
+HOLDOUT_SEED = 7919
+"""Added to the training seed, so that held-out points are never training points."""
+
+Build = Callable[[Trainable, Recipe, Solves | None], Problem]
+
+
+def _physics(model: Trainable, recipe: Recipe, solves: Solves | None) -> Problem:
+    return physics(model, recipe.network)
+
+
+def _hybrid(model: Trainable, recipe: Recipe, solves: Solves | None) -> Problem:
+    assert solves is not None
+    return hybrid(model, recipe.network, solves, recipe.scale)
+
+
+def _data(model: Trainable, recipe: Recipe, solves: Solves | None) -> Problem:
+    assert solves is not None
+    return data(model, recipe.network, solves, recipe.scale)
+
+
+MODES: Mapping[str, Build] = {"physics": _physics, "hybrid": _hybrid, "data": _data}
+
+
+def build(
+    model: Trainable,
+    mode: str,
+    *,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    time_budget: float | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+    holdout: int = 128,
+) -> Surrogate:
+    """A surrogate with its record: how it was trained, from how many solves, and its held-out errors.
+
+    ValueError for an unknown mode.
+    """
+    if mode not in MODES:
+        raise ValueError(f"no mode {mode!r}{nearest(mode, tuple(MODES))}")
+    chosen = recipe or model.recipe
+    begin = time.perf_counter()
+    solves = None if mode == "physics" else reference_solves(model, n=chosen.solves, points=CURVE, seed=seed)
+    solving = time.perf_counter() - begin
+    trained = train(
+        MODES[mode](model, chosen, solves), chosen.stages, seed=seed, device=device, time_budget=time_budget,
+        checkpoint=checkpoint, resume=resume, progress=progress,
+    )  # fmt: skip
+    surrogate = Surrogate(model, chosen.network, weights_to_numpy(trained.weights), mode, None, {})
+    found = differences(surrogate, reference_solves(model, n=holdout, points=CURVE, seed=seed + HOLDOUT_SEED))
+    record = {
+        "errors": error_table(model, found),
+        "gradient": gradient_error(surrogate, model, n=GRADIENT_POINTS, seed=seed + HOLDOUT_SEED + 1),
+        "reference_solves": 0 if solves is None else chosen.solves,
+        "training": {
+            "seconds": round(trained.seconds, 1),
+            "solving_seconds": round(solving, 1),
+            "steps": trained.steps,
+            "ended": trained.ended,
+            "device": trained.device,
+            "loss": trained.history[-1][2] if trained.history else None,
+            **trained.record,
+        },
+        "versions": {name: version(name) for name in ("torch", "numpy", "scipy")},
+    }
+    return replace(surrogate, errors=error_model(found), record=record)
+
+
+def check(forward: Forward, *, n: int, seed: int, noise: float | None = None) -> dict[str, Any]:
+    """The table of ``twin check``: errors on fresh solves, as posterior shifts at ``noise``, of gradients, and cost.
+
+    ``noise`` defaults to the observable's prior scale (its median).
+    """
+    model = forward.model if isinstance(forward, Surrogate) else forward
+    assert isinstance(model, Model)
+    found = differences(forward, reference_solves(model, n=n, points=CURVE, seed=seed))
+    scale = float(model.observables[0].noise.scipy().median()) if noise is None else noise
+    mode = forward.mode if isinstance(forward, Surrogate) else "closed form"
+    return {
+        "model": model.name,
+        "preset": model.preset,
+        "mode": mode if not isinstance(model, Exact) else "closed form",
+        "n": n,
+        "observables": error_table(model, found),
+        "posterior_shift": {"noise": scale, "parameters": posterior_shifts(forward, found, scale)},
+        "gradient": gradient_error(forward, model, n=GRADIENT_POINTS, seed=seed + 1),
+        "cost": cost_of(forward, model.conditions.nominal, model.abscissa(model.conditions.nominal, CURVE)),
+        "reference": f"{type(model).__module__.rsplit('.', 1)[-1]}: PyBaMM {version('pybamm')}",
+    }
+
+
+def seconds_per_solve(model: Model, *, n: int = 8, seed: int = 0) -> float:
+    """What one reference solve of ``CURVE`` points costs [s], after the first."""
+    reference_solves(model, n=1, points=CURVE, seed=seed)
+    begin = time.perf_counter()
+    reference_solves(model, n=n, points=CURVE, seed=seed)
+    return (time.perf_counter() - begin) / n

@@ -1,0 +1,216 @@
+"""What every model of the catalogue must satisfy, whatever its physics."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+from twin.model import Coordinate, Exact, Forward, Model, Observable
+from twin.models import catalogue
+from twin.space import Floats, Space
+from twin.surrogate import Surrogate, load, weights_to_numpy
+from twin.training.build import Trainable
+
+jax.config.update("jax_enable_x64", True)
+
+PRESETS: list[Model] = [m for name in catalogue.names() for m in catalogue.presets(name).values()]
+TRAINABLE: list[Trainable] = [m for m in PRESETS if isinstance(m, Trainable)]
+EXACT = [m for m in PRESETS if isinstance(m, Exact)]
+SHIPPED = [(m, path) for m in TRAINABLE for path in catalogue.shipped(m)]
+
+
+def title(value: object) -> str | None:
+    if isinstance(value, Path):
+        return value.stem
+    return f"{value.name}/{value.preset}" if isinstance(value, Model) else None
+
+
+every_preset = pytest.mark.parametrize("model", PRESETS, ids=title)
+POINTS = 21
+
+
+def forward(model: Model) -> Forward:
+    """The closed form, or the surrogate with fresh weights: what must hold does so before training."""
+    if isinstance(model, Trainable):
+        network = model.recipe.network
+        weights = weights_to_numpy(network.init(torch.Generator().manual_seed(0)))
+        return Surrogate(model, network, weights, "physics", None, {})
+    assert isinstance(model, Forward)
+    return model
+
+
+def thetas(space: Space) -> Floats:
+    """The nominal point and four around it, within the middle of the prior."""
+    middle = space.from_unit(np.random.default_rng(3).uniform(0.3, 0.6, (4, len(space))))
+    return np.concatenate([space.nominal[None], 0.5 * (middle + space.nominal)])
+
+
+def case(model: Model) -> tuple[Floats, Floats, Floats]:
+    c = model.conditions.nominal
+    return thetas(model.space), c, model.abscissa(c, POINTS)
+
+
+def test_the_catalogue_lists_models_that_are_exact_or_trainable() -> None:
+    assert len(PRESETS) >= 5
+    assert all(isinstance(m, Model) for m in PRESETS)
+    assert {id(m) for m in PRESETS} == {id(m) for m in (*EXACT, *TRAINABLE)}
+
+
+@every_preset
+def test_everything_is_named_measured_explained_and_sourced(model: Model) -> None:
+    assert model.name in catalogue.names()
+    assert catalogue.model(model.name, model.preset) is model
+    assert "DOI" in model.source
+    for p in (*model.space.parameters, *model.conditions.parameters):
+        assert p.unit, p.name
+        assert len(p.meaning) > 8, p.name
+        assert p.source, p.name
+    columns: list[Coordinate | Observable] = [*model.coordinates, *model.observables]
+    for column in columns:
+        assert column.unit, column.name
+        assert column.meaning, column.name
+
+
+@every_preset
+def test_nominal_values_lie_strictly_inside_the_bounds(model: Model) -> None:
+    for p in (*model.space.parameters, *model.conditions.parameters):
+        low, high = p.bounds
+        assert low < p.nominal < high, p.name
+        assert np.isfinite(p.prior.log_prob(np.asarray(p.nominal))), p.name
+
+
+@every_preset
+def test_the_abscissa_spans_the_experiment(model: Model) -> None:
+    x = model.abscissa(model.conditions.nominal, POINTS)
+    assert x.shape == (POINTS, len(model.coordinates))
+    assert np.all(np.diff(x[:, 0]) > 0)
+
+
+@every_preset
+def test_the_forward_map_of_a_batch_equals_that_of_each_draw(model: Model) -> None:
+    theta, c, x = case(model)
+    together = forward(model)(theta, c, x)
+    assert together.shape == (len(theta), POINTS, len(model.observables))
+    for i, one in enumerate(theta):
+        np.testing.assert_allclose(forward(model)(one, c, x), together[i], rtol=1e-12)
+
+
+@every_preset
+def test_batches_of_any_shape_are_answered(model: Model) -> None:
+    theta, c, x = case(model)
+    batch = np.concatenate([theta, theta[:1]]).reshape(2, 3, -1)
+    found = forward(model)(batch, c, x)
+    assert found.shape == (2, 3, POINTS, len(model.observables))
+    np.testing.assert_allclose(found[1, 1], forward(model)(theta[4], c, x), rtol=1e-12)
+    valid = model.valid(found)
+    np.testing.assert_allclose(forward(model)(torch.tensor(batch), c, x).numpy()[valid], found[valid], rtol=1e-12)
+
+
+@every_preset
+def test_numpy_torch_and_jax_give_one_answer(model: Model) -> None:
+    theta, c, x = case(model)
+    ours = forward(model)(theta, c, x)
+    assert np.all(np.isfinite(ours))
+    valid = model.valid(ours)
+    assert valid.mean() > 0.5
+    np.testing.assert_allclose(forward(model)(torch.tensor(theta), c, x).numpy()[valid], ours[valid], rtol=1e-12)
+    by_jax = jax.jit(lambda t: forward(model)(t, c, x))(jnp.asarray(theta))
+    np.testing.assert_allclose(np.asarray(by_jax)[valid], ours[valid], rtol=1e-12)
+
+
+@every_preset
+def test_torch_and_jax_gradients_equal_finite_differences(model: Model) -> None:
+    theta, c, x = case(model)
+    at = theta[1]
+    by_torch = torch.autograd.functional.jacobian(lambda t: forward(model)(t, c, x), torch.tensor(at)).numpy()
+    by_jax = np.asarray(jax.jit(jax.jacfwd(lambda t: forward(model)(t, c, x)))(jnp.asarray(at)))
+    scale = np.max(np.abs(by_torch), axis=(0, 1))
+    assert np.all(scale > 0), "every parameter matters"
+    np.testing.assert_allclose(by_jax / scale, by_torch / scale, atol=1e-9)
+    size = np.maximum(np.abs(at), 1e-2)
+    for i, step in enumerate(1e-4 * size):
+        shift = step * np.eye(len(at))[i]
+        y = [forward(model)(at + k * shift, c, x) for k in (-2, -1, 1, 2)]
+        difference = (y[0] - 8 * y[1] + 8 * y[2] - y[3]) / (12 * step)
+        np.testing.assert_allclose(by_torch[..., i] / scale[i], difference / scale[i], atol=1e-6)
+
+
+@every_preset
+def test_the_reference_gives_one_row_per_draw_and_no_number_only_at_the_end(model: Model) -> None:
+    theta, c, x = case(model)
+    y = model.simulate(theta, c, x)
+    assert y.shape == (len(theta), POINTS, len(model.observables))
+    assert np.all(np.isfinite(y[0, : POINTS // 2]))
+    assert np.all(np.diff(np.isnan(y).astype(int), axis=1) >= 0)
+    np.testing.assert_array_equal(model.simulate(theta[:1], c, x), y[:1])
+
+
+@pytest.mark.parametrize("model", EXACT, ids=title)
+def test_a_closed_form_is_the_reference_solution(model: Model) -> None:
+    theta, c, x = case(model)
+    error = (forward(model)(theta, c, x) - model.simulate(theta, c, x))[:, 1:]
+    assert np.isfinite(error).mean() > 0.5
+    for j, observable in enumerate(model.observables):
+        noise = float(observable.noise.scipy().median())
+        assert np.sqrt(np.nanmean(error[..., j] ** 2)) < 0.02 * noise, observable.name
+    assert forward(model).error(c, x) is None
+
+
+@pytest.mark.parametrize("model", TRAINABLE, ids=title)
+def test_residuals_are_rows_per_sample_and_mix_no_samples(model: Trainable) -> None:
+    points = torch.rand((6, model.dimension), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    network = model.recipe.network
+    assert (network.inputs, network.outputs) == (model.inputs, model.outputs)
+    weights = network.init(torch.Generator().manual_seed(0))
+
+    def rows(at: torch.Tensor) -> dict[str, torch.Tensor]:
+        theta, c, x = model.collocate(at)
+        u = model.lift(lambda features: network(weights, features), theta, c)
+        plain = model.residuals(u, theta, c, x)
+        return {f"{kind} {k}": v for kind, r in (("plain", plain), ("near", model.precondition(plain, theta, c, x)))
+                for k, v in r.items()}  # fmt: skip
+
+    together = rows(points)
+    for i in range(6):
+        for name, alone in rows(points[i : i + 1]).items():
+            assert together[name].shape[0] == 6
+            np.testing.assert_allclose(together[name][i].reshape(-1), alone.reshape(-1), rtol=1e-8, atol=1e-11)
+
+
+@pytest.mark.parametrize("model", TRAINABLE, ids=title)
+def test_collocation_points_stay_in_the_trained_box(model: Trainable) -> None:
+    points = torch.rand((500, model.dimension), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    theta, c, x = model.collocate(points)
+    for space, values in ((model.space, theta), (model.conditions, c)):
+        assert np.all(values.numpy() >= space.bounds[:, 0])
+        assert np.all(values.numpy() <= space.bounds[:, 1])
+    for one, at in zip(c[:20].numpy(), x[:20].numpy(), strict=True):
+        model.require_covered(one, at.reshape(-1, 1))
+
+
+@pytest.mark.parametrize("model", TRAINABLE, ids=title)
+def test_an_abscissa_beyond_the_trained_stretch_is_refused(model: Trainable) -> None:
+    x = model.abscissa(model.conditions.nominal, POINTS)
+    model.require_covered(model.conditions.nominal, x)
+    with pytest.raises(ValueError, match="only to"):
+        model.require_covered(model.conditions.nominal, 1.01 * x)
+
+
+@pytest.mark.parametrize(("model", "path"), SHIPPED, ids=title)
+def test_a_shipped_surrogate_is_as_good_as_its_record_says(model: Trainable, path: Path) -> None:
+    surrogate = load(path, model)
+    assert path.name.split(".")[2] == surrogate.mode
+    joint = (model.space + model.conditions).sobol(8, seed=77)
+    for row in joint:
+        theta, c = row[None, : len(model.space)], row[len(model.space) :]
+        x = model.abscissa(c, POINTS)
+        error = (surrogate(theta, c, x) - model.simulate(theta, c, x))[0]
+        found = surrogate.error(c, x)
+        assert found is not None
+        bias, sd = found
+        counted = np.isfinite(error)
+        bound = np.abs(bias) + 12 * sd + 1e-5 * max(float(o.noise.scipy().median()) for o in model.observables)
+        assert np.all(np.abs(error[counted]) <= bound[counted])
