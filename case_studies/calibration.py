@@ -1,6 +1,8 @@
 """The main job: measurements in, posterior, summary and report out."""
 
 import json
+import shlex
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -108,6 +110,7 @@ def calibrate(study: Study, say: Say, *, disclaimer: str | None = None) -> Calib
         "study": json.loads(study.model_dump_json()),
         "fixed": dict(study.fix),
         "disclaimer": disclaimer,
+        "command": shlex.join(["twin", *sys.argv[1:]]),
     }
     posterior = assemble(likelihood, sample, metadata=metadata)
     return Calibration(posterior, summary_of(posterior, time.perf_counter() - begin))

@@ -54,8 +54,10 @@ class Block:
 def require_fit(forward: Forward, experiment: Experiment) -> None:
     """ValueError when coordinates, observables, units or conditions are not the forward map's."""
     wanted = tuple(c.name for c in forward.coordinates)
-    if experiment.coordinates != wanted:
-        raise ValueError(f"{experiment.name}: coordinates must be {wanted}, got {experiment.coordinates}")
+    least = sum(not c.optional for c in forward.coordinates)
+    given = experiment.coordinates
+    if len(given) < least or given != wanted[: len(given)]:
+        raise ValueError(f"{experiment.name}: coordinates must be {wanted}, got {given}")
     known = {o.name: o for o in forward.observables}
     for name in experiment.observables:
         if name not in known:
@@ -73,8 +75,8 @@ def noise_name(observable: str, experiment: Experiment | None) -> str:
 
 
 def label(experiment: Experiment) -> str:
-    """The experiment's name without the slash that separates groups in a NetCDF file."""
-    return experiment.name.replace("/", "-")
+    """The experiment's name without what a NetCDF file reads as separators: slashes and blanks."""
+    return experiment.name.replace("/", "-").replace(" ", "_")
 
 
 def noise_space(forward: Forward, experiments: Sequence[Experiment], per_experiment: bool) -> Space:

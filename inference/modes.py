@@ -57,8 +57,8 @@ class Modes:
     def log_mass(self) -> Floats:
         """-U + log det factor, minus the first mode's."""
         volume = np.log(np.abs(np.diagonal(self.factor, axis1=-2, axis2=-1))).sum(-1)
-        mass: Floats = volume - self.potential
-        return mass - mass[0]
+        mass = volume - self.potential
+        return np.asarray(mass - mass[0])
 
     @property
     def whitening(self) -> Whitening:
@@ -142,7 +142,7 @@ def step(slope: Slope, curvature: Curvature, at: Climbers) -> Climbers:
     u = at.u[active]
     n, p = u.shape
     matrix, gradient = curvature(u), slope(u)[1]
-    usable = np.isfinite(matrix).all(axis=(-2, -1)) & np.isfinite(gradient).all(axis=-1)
+    usable = np.asarray(np.isfinite(matrix).all(axis=(-2, -1)) & np.isfinite(gradient).all(axis=-1))
     values, axes = np.linalg.eigh(np.where(usable[:, None, None], matrix, np.eye(p)))
     turned = np.einsum("nij,ni->nj", axes, np.where(usable[:, None], gradient, 0.0))
     size = np.abs(values)[:, None] + np.array(DAMPINGS)[:, None] + 1e-10

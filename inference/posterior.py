@@ -128,6 +128,10 @@ def describe(likelihood: Likelihood) -> dict[str, Any]:
         "surrogate_error": "none: exact" if exact else ("included" if likelihood.surrogate_error else "left out"),
         "discrepancy": None if likelihood.discrepancy is None else repr(likelihood.discrepancy),
         "latent": list(likelihood.latent),
+        "units": {
+            **{c.name: c.unit for c in likelihood.forward.coordinates},
+            **{p.name: p.unit for p in likelihood.forward.conditions.parameters},
+        },
         "experiments": [
             {
                 "name": e.name,

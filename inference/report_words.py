@@ -55,7 +55,7 @@ GUIDES: Mapping[str, Guide] = {
         "Surrogate error over noise",
         "≤",
         "The surrogate's own error is not small against the noise and may shift the parameters.",
-        "Train a more accurate surrogate (twin train), keep its error in the likelihood, compare with --verify.",
+        "Train a more accurate surrogate (twin train) and keep its error in the likelihood.",
     ),
     "domain_edge": Guide(
         "Posterior mass at the domain's edge",

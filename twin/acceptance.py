@@ -27,12 +27,16 @@ def reference_solves(
     model: Model, *, n: int, points: int, seed: int, progress: Callable[[int], None] | None = None
 ) -> Solves:
     """n reference solutions at scrambled Sobol draws of parameters and conditions, ``points`` abscissae each."""
-    joint = (model.space + model.conditions).sobol(n, seed)
+    return solves_at(model, (model.space + model.conditions).sobol(n, seed), points=points, progress=progress)
+
+
+def solves_at(model: Model, joint: Floats, *, points: int, progress: Callable[[int], None] | None = None) -> Solves:
+    """Reference solutions at parameters and conditions side by side, ``joint`` (n, p + k)."""
     p = len(model.space)
     theta, c = joint[:, :p], joint[:, p:]
     x = np.stack([model.abscissa(row, points) for row in c])
     y = []
-    for i in range(n):
+    for i in range(len(joint)):
         y.append(model.simulate(theta[i : i + 1], c[i], x[i])[0])
         if progress is not None:
             progress(i + 1)

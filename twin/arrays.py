@@ -40,6 +40,12 @@ def safe_sqrt(x: Array) -> Array:
     return xp.where(positive, xp.sqrt(xp.where(positive, x, xp.ones_like(x))), xp.zeros_like(x))
 
 
+def floored(x: Array, low: float) -> Array:
+    """The larger of x and ``low``, by one comparison: a gradient of 1 or 0, with no share for ties."""
+    xp = namespace(x)
+    return xp.where(x > low, x, xp.full_like(x, low))
+
+
 def horner(coefficients: tuple[float, ...], x: Array) -> Array:
     """Polynomial with ``coefficients`` from the highest power to the constant, by Horner's rule."""
     result = x * 0 + coefficients[0]

@@ -77,10 +77,11 @@ class Chebyshev:
     def matrix(self, r: Floats) -> Floats:
         """Values or derivatives (R, size)."""
         z = (2 * np.asarray(r, dtype=np.float64) - self.low - self.high) / (self.high - self.low)
-        coefficients = np.eye(self.size)
+        coefficients: Floats = np.eye(self.size)
         for _ in range(self.order):
-            coefficients = np.polynomial.chebyshev.chebder(coefficients) * 2 / (self.high - self.low)
-        return np.asarray(np.polynomial.chebyshev.chebval(z, coefficients)).T
+            slopes = np.polynomial.chebyshev.chebder(coefficients) * 2 / (self.high - self.low)
+            coefficients = np.asarray(slopes, dtype=np.float64)
+        return np.asarray(np.polynomial.chebyshev.chebval(z, coefficients), dtype=np.float64).T
 
     def derivative(self) -> "Chebyshev":
         """One derivative more."""

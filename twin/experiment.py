@@ -24,7 +24,8 @@ class Experiment:
 
     ``x`` (n, d) has one column per name in ``coordinates``, ``y`` (n, q) one per name in ``observables``.
     ``mask`` (n, q) is True where a value was measured (default: where y is finite); ``sd`` (n, q) is the
-    measurement's own standard deviation where the source states one. ``notes`` are remarks for the report (rows dropped, defaults taken).
+    measurement's own standard deviation where the source states one. ``notes`` are remarks for the report (rows
+    dropped, defaults taken).
     """
 
     name: str

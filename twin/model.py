@@ -29,11 +29,12 @@ Rows = Mapping[str, Array]
 
 @dataclass(frozen=True)
 class Coordinate:
-    """A column of the abscissa ``x``."""
+    """A column of the abscissa ``x``; optional ones stand last and may be left out."""
 
     name: str
     unit: str
     meaning: str
+    optional: bool = False
 
 
 @dataclass(frozen=True)

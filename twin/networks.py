@@ -7,7 +7,8 @@ runs under NumPy, PyTorch and JAX and a file of named tensors holds everything.
 import itertools
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -185,6 +186,18 @@ class Stack:
     def __call__(self, weights: Weights, x: Array) -> Array:
         """Outputs (…, outputs)."""
         return self.parent(below(weights, "parent."), x) + self.scale * self.child(below(weights, "child."), x)
+
+
+def onto(network: Callable[[Array], Array], matrix: Array) -> Callable[[Array], Array]:
+    """x -> network(x) @ matrix (outputs, m). Where the network is ``partial(MLP, weights)`` the matrix goes into its
+    last layer once, instead of being applied to every output.
+    """
+    if not (isinstance(network, partial) and isinstance(network.func, MLP)):
+        return lambda x: network(x) @ matrix
+    mlp, (weights,) = network.func, network.args
+    last = len(mlp.hidden)
+    folded = dict(weights) | {name: weights[name] @ matrix for name in (f"w{last}", f"b{last}")}
+    return partial(replace(mlp, outputs=int(matrix.shape[-1])), folded)
 
 
 def below(weights: Weights, prefix: str) -> dict[str, Array]:

@@ -28,6 +28,10 @@ from twin.training.build import Trainable
 
 VERSION = 1
 HEADER = "twincal"
+PROBES = 4
+BOX_SLACK = 1e-3
+"""Share of the box by which finite differences may reach over its edge."""
+PROBE_TOLERANCE = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,14 +74,22 @@ class Surrogate:
         return self.model.lift(partial(self.network, weights), theta, c)
 
     def __call__(self, theta: Array, c: Array, x: Array) -> Array:
-        """Predicted observables (*batch, n, q); ValueError beyond the trained stretch of the abscissa."""
+        """Predicted observables (*batch, n, q); ValueError outside the trained box or stretch of the abscissa.
+
+        θ can be looked at only as a NumPy array; samplers keep to the box by their transforms.
+        """
         self.model.require_covered(c, x)
+        if isinstance(theta, np.ndarray):
+            _require_box(self.space, theta)
         return self.model.observe(self.fields(theta, c), theta, c, x)
 
     def error(self, c: Array, x: Array) -> tuple[Floats, Floats] | None:
-        """Bias and standard deviation (n, q) against the reference solver, from held-out solves."""
+        """Bias and standard deviation (n, q) against the reference solver, from held-out solves.
+
+        ValueError if none were made: an unknown error is not taken for none.
+        """
         if self.errors is None:
-            return None
+            raise ValueError("this surrogate's error was never measured; hold it against the reference solver first")
         end = self.model.abscissa(to_numpy(c), 2)[-1, 0]
         at = to_numpy(x)[:, 0] / end
         bias, sd = (
@@ -100,6 +112,18 @@ def digest_of(model: Trainable) -> str:
     return hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()
 
 
+def probe_of(model: Trainable) -> Floats:
+    """Observables under a network that answers zero, at a few points: changes when an equation or constant does."""
+    theta = model.space.sobol(PROBES, 0)
+    c = model.conditions.nominal
+
+    def nothing(features: Array) -> Array:
+        return features[..., :1] * np.zeros(model.outputs)
+
+    x = model.abscissa(c, PROBES)[1:]
+    return np.asarray(model.observe(model.lift(nothing, theta, c), theta, c, x)).reshape(-1)
+
+
 def save(surrogate: Surrogate, path: Path) -> None:
     """Writes the file in one move; the same surrogate gives the same bytes."""
     tensors = {name: np.ascontiguousarray(w, dtype=np.float64) for name, w in surrogate.weights.items()}
@@ -110,6 +134,7 @@ def save(surrogate: Surrogate, path: Path) -> None:
         "model": surrogate.model.name,
         "preset": surrogate.model.preset,
         "definition": digest_of(surrogate.model),
+        "probe": probe_of(surrogate.model).tolist(),
         "network": specification_of(surrogate.network),
         "mode": surrogate.mode,
         "record": dict(surrogate.record),
@@ -154,10 +179,11 @@ def load(path: Path, model: Trainable) -> Surrogate:
     theirs, ours = (header["model"], header["preset"]), (model.name, model.preset)
     if theirs != ours:
         raise ValueError(f"{path}: trained for {'/'.join(theirs)}, expected {'/'.join(ours)}")
-    if header["definition"] != digest_of(model):
+    same_physics = np.allclose(header["probe"], probe_of(model), rtol=PROBE_TOLERANCE, atol=0.0)
+    if header["definition"] != digest_of(model) or not same_physics:
         raise ValueError(
-            f"{path}: trained for another definition of {'/'.join(ours)} (parameters, bounds or sizes changed since); "
-            f"train it again with 'twin train {model.name} --preset {model.preset}'"
+            f"{path}: trained for another definition of {'/'.join(ours)} (parameters, bounds, equations or constants "
+            f"changed since); train it again with 'twin train {model.name} --preset {model.preset}'"
         )
     errors = {name.removeprefix("error."): t for name, t in tensors.items() if name.startswith("error.")}
     weights = {name: t for name, t in tensors.items() if not name.startswith("error.")}
@@ -169,6 +195,19 @@ def load(path: Path, model: Trainable) -> Surrogate:
         errors=ErrorModel(**errors) if errors else None,
         record=header["record"],
     )
+
+
+def _require_box(space: Space, theta: Floats) -> None:
+    low, high = space.bounds.T
+    slack = BOX_SLACK * (high - low)
+    outside = np.any((theta < low - slack) | (theta > high + slack), axis=tuple(range(theta.ndim - 1)))
+    if np.any(outside):
+        names = ", ".join(
+            f"{name} in [{p.bounds[0]:g}, {p.bounds[1]:g}] {p.unit}"
+            for name, p, out in zip(space.names, space.parameters, outside, strict=True)
+            if out
+        )
+        raise ValueError(f"parameters outside the box the surrogate was trained in; it holds for {names}")
 
 
 def weights_to_numpy(weights: Mapping[str, torch.Tensor]) -> dict[str, Floats]:

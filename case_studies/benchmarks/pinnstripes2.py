@@ -96,13 +96,13 @@ def one(forward: Forward, reference: Reference, truth: Floats, y: Floats, seed: 
     sample = sample_nuts(density_of(likelihood), seed=seed)
     draws = sample.theta[..., :2].reshape(-1, 2)
     mean, sd = exact_posterior(reference, y, forward.observables[0].noise)
-    low, high = (np.quantile(draws, level, axis=0) for level in (0.05, 0.95))
+    low, high = (np.asarray(np.quantile(draws, level, axis=0)) for level in (0.05, 0.95))
     return {
         "truth": truth.tolist(),
         "mean_shift": ((draws.mean(axis=0) - mean) / sd).tolist(),
         "sd_ratio": (draws.std(axis=0) / sd).tolist(),
         "inside90": ((low <= truth) & (truth <= high)).tolist(),
-        "correlation": float(np.corrcoef(draws.T)[0, 1]),
+        "correlation": float(np.asarray(np.corrcoef(draws.T))[0, 1]),
         "sd": sd.tolist(),
         "divergences": int(np.sum(sample.stats["diverging"])),
     }

@@ -11,7 +11,7 @@ from twin.models.battery import pybamm_reference
 from twin.models.battery.balance import start_stoichiometries
 from twin.models.battery.cell import Cell, Draw
 from twin.models.battery.chen2020 import LG_M50
-from twin.models.battery.presets import TIME, VOLTAGE, c_rate, multiplier, start_voltage, temperature
+from twin.models.battery.presets import CURRENT, TIME, VOLTAGE, c_rate, multiplier, start_voltage, temperature
 from twin.models.battery.spm import ClosedFormSPM
 from twin.priors import HalfNormal, LogNormal, Normal, Uniform
 from twin.space import Parameter, Space
@@ -118,7 +118,7 @@ def _preset(
         conditions=Space(conditions),
         draw=draw,
         reference=pybamm_reference.Reference(pybamm_reference.chen2020),
-        coordinates=(TIME,),
+        coordinates=(TIME, CURRENT),
         observables=(VOLTAGE,),
     )
 

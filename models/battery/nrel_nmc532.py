@@ -7,7 +7,7 @@ polynomials lose 2.5 mV in float32: evaluate in float64.
 
 import math
 
-from twin.arrays import Array, namespace, polynomial
+from twin.arrays import Array, floored, namespace, polynomial
 from twin.models.battery.cell import Cell, Electrode, arrhenius
 
 REFERENCE_TEMPERATURE = 303.15
@@ -49,7 +49,7 @@ NMC532_LOG_DIFFUSIVITY = (
 
 
 def _inside(stoichiometry: Array) -> Array:
-    return namespace(stoichiometry).clip(stoichiometry, 0.0, 1.0)
+    return -floored(-floored(stoichiometry, 0.0), -1.0)
 
 
 def graphite_ocp(x: Array) -> Array:
@@ -73,10 +73,9 @@ def graphite_exchange(x: Array, temperature: Array) -> Array:
 
 def nmc532_exchange(y: Array, temperature: Array) -> Array:
     """9 Arr √(c_e/1.2) P₅(y) [A/m²]."""
-    xp = namespace(y)
     arr = arrhenius(ACTIVATION_ENERGY, temperature, REFERENCE_TEMPERATURE)
     share = polynomial(NMC532_EXCHANGE, _inside(y))
-    return 9.0 * math.sqrt(SALT / 1.2) * arr * xp.maximum(share, xp.full_like(share, EDGE))
+    return 9.0 * math.sqrt(SALT / 1.2) * arr * floored(share, EDGE)
 
 
 def graphite_diffusivity(x: Array, temperature: Array) -> Array:

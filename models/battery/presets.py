@@ -5,6 +5,7 @@ from twin.priors import HalfNormal, LogNormal, Uniform
 from twin.space import Parameter
 
 TIME = Coordinate("time", "s", "time since the current was switched on")
+CURRENT = Coordinate("current", "A", "current of the interval that ends here, where it is not constant", optional=True)
 VOLTAGE = Observable("voltage", "V", "terminal voltage", noise=HalfNormal(0.010))
 
 SD_LOG = 0.421

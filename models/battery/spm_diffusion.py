@@ -33,9 +33,9 @@ from twin.field import ExactField, SpectralField
 from twin.model import Coordinate, Fields, Mask, Observable, Rows
 from twin.models.battery import measurement, pybamm_reference
 from twin.models.battery.cell import Cell, Draw, flux_ratio
-from twin.models.battery.sphere import profile_response
-from twin.models.battery.sphere import surface_response
+from twin.models.battery.sphere import profile_response, surface_response
 from twin.models.battery.voltage import above_cut_off, over_time, surface_change, terminal_voltage
+from twin.networks import onto
 from twin.space import Floats, Space
 from twin.table import Table
 from twin.training.recipe import Recipe
@@ -69,7 +69,8 @@ class Flow:
 @dataclass(frozen=True)
 class LowerLevel:
     """What the network corrects, as functions of (τ, d(ȳ), r): coefficients b (…, MODES), and Σ b_k φ_k(1) over
-    all modes, not only the first."""
+    all modes, not only the first.
+    """
 
     coefficients: Callable[[Array, Array, Array], Array]
     surface: Callable[[Array, Array, Array], Array]
@@ -112,22 +113,23 @@ class DiffusionSPM:
         drawn = over_time(self.drawn(theta, c))
         flow = self._flow(drawn)
 
-        def state(times: Array) -> tuple[Array, Array, Array, Array]:
+        def state(times: Array) -> tuple[Array, Array, Array, Array, Array]:
             tau, mean = flow.tau_rate * times, flow.mean(times)
             local = self._relative_diffusivity(mean, drawn.temperature)
             reach = _reach(local * tau)
-            growth = (reach * flow.g / TYPICAL_G)[..., None]
-            return tau, local, reach, growth * network(self._features(flow, mean, reach))
+            return mean, tau, local, reach, self._features(flow, mean, reach)
 
         def coefficients(times: Array) -> Array:
-            tau, local, reach, correction = state(times)
+            _, tau, local, reach, features = state(times)
             low = self.lower_level.coefficients(tau, local, reach)
-            return flow.g[..., None] * (low + correction * like(_SIZES, tau))
+            growth = (reach * flow.g / TYPICAL_G)[..., None]
+            return flow.g[..., None] * (low + growth * network(features) * like(_SIZES, tau))
 
         def surface(times: Array) -> Array:
-            tau, local, reach, correction = state(times)
+            mean, tau, local, reach, features = state(times)
             low = self.lower_level.surface(tau, local, reach)
-            return flow.mean(times) + flow.g * (low + correction @ like(_sizes_at_surface(), tau))
+            correction = onto(network, like(_sizes_at_surface(), tau))(features)[..., 0]
+            return mean + flow.g * (low + reach * flow.g / TYPICAL_G * correction)
 
         positive = SpectralField(("t", "r"), BallPolynomials(MODES), coefficients, flow.mean)
         return {
@@ -291,8 +293,8 @@ def _steady_surface(tau: Array, local: Array, reach: Array) -> Array:
 
 @cache
 def _sizes_at_surface() -> Floats:
-    """S_k φ_k(1)."""
-    return np.asarray(_SIZES * BallPolynomials(MODES).matrix(SURFACE)[0])
+    """S_k φ_k(1) (MODES, 1)."""
+    return np.asarray(_SIZES * BallPolynomials(MODES).matrix(SURFACE)[0])[:, None]
 
 
 @cache

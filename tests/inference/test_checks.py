@@ -1,6 +1,7 @@
 """Checks pass on a good posterior and fire, each alone, on what they are there for."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,32 +17,32 @@ KEYS = {
 }  # fmt: skip
 
 
-def failed(posterior) -> set[str]:
+def failed(posterior: Any) -> set[str]:
     return {check.name for check in run_checks(posterior) if not check.passed}
 
 
-def test_a_good_posterior_passes_every_check(made_posterior) -> None:
+def test_a_good_posterior_passes_every_check(made_posterior: Any) -> None:
     checks = run_checks(made_posterior())
     assert {c.name for c in checks} == KEYS
     assert failed(made_posterior()) == set()
     assert all(c.meaning for c in checks)
 
 
-def test_a_chain_that_stays_elsewhere_fires_rhat(made_posterior) -> None:
+def test_a_chain_that_stays_elsewhere_fires_rhat(made_posterior: Any) -> None:
     def elsewhere(theta: np.ndarray) -> None:
         theta[0, :, 0] += 0.02
 
     assert {"rhat_max", "ess_min"} <= failed(made_posterior(spoil=elsewhere))
 
 
-def test_a_chain_that_never_moves_fires_rhat_and_ess(made_posterior) -> None:
+def test_a_chain_that_never_moves_fires_rhat_and_ess(made_posterior: Any) -> None:
     def stuck(theta: np.ndarray) -> None:
         theta[:, :, 1] = 0.9
 
     assert {"rhat_max", "ess_min"} <= failed(made_posterior(spoil=stuck))
 
 
-def test_a_random_walk_fires_ess(made_posterior) -> None:
+def test_a_random_walk_fires_ess(made_posterior: Any) -> None:
     def walk(theta: np.ndarray) -> None:
         steps = np.random.default_rng(0).standard_normal(theta.shape[:2])
         theta[:, :, 0] = 1.3 + 1e-3 * np.cumsum(steps, axis=1) / 20
@@ -49,7 +50,7 @@ def test_a_random_walk_fires_ess(made_posterior) -> None:
     assert "ess_min" in failed(made_posterior(spoil=walk))
 
 
-def test_divergences_bad_weights_and_stiff_energies_fire_alone(made_posterior) -> None:
+def test_divergences_bad_weights_and_stiff_energies_fire_alone(made_posterior: Any) -> None:
     good = made_posterior()
     one = good.stats["diverging"].copy()
     one[2, 7] = True
@@ -64,7 +65,7 @@ def test_bfmi_of_independent_energies_is_two() -> None:
     np.testing.assert_allclose(bfmi(np.random.default_rng(0).standard_normal((3, 40000))), 2.0, rtol=0.03)
 
 
-def test_mass_at_the_edge_of_the_domain_fires(made_posterior) -> None:
+def test_mass_at_the_edge_of_the_domain_fires(made_posterior: Any) -> None:
     def pressed(theta: np.ndarray) -> None:
         theta[:, :, 1] = 5.0 - 0.02 * np.random.default_rng(0).uniform(size=theta.shape[:2])
 
@@ -85,7 +86,7 @@ def test_mass_at_the_edge_of_the_domain_fires(made_posterior) -> None:
         (LogNormal(1.0, 1.0), {"upper": 3.0}, np.full(100, 2.99), 1.0),
     ],
 )
-def test_edges_are_bounds_that_cut_the_prior(prior, box, draws, expected) -> None:
+def test_edges_are_bounds_that_cut_the_prior(prior: Any, box: Any, draws: Any, expected: Any) -> None:
     assert edge_mass(Parameter("a", "1", prior, 1.0, "", "", **box), draws) == pytest.approx(expected, abs=0.01)
 
 
@@ -95,7 +96,7 @@ def test_a_flat_posterior_over_its_whole_range_is_not_at_the_edge() -> None:
 
 
 def test_surrogate_error_fires_above_a_third_of_the_noise_and_says_if_it_was_left_out(
-    made_posterior, voltage_only, make_experiment
+    made_posterior: Any, voltage_only: Any, make_experiment: Any
 ) -> None:
     for sd, fires in ((0.006, False), (0.008, True)):
         forward = replace(voltage_only, bias=0.0, sd=sd)
@@ -108,7 +109,7 @@ def test_surrogate_error_fires_above_a_third_of_the_noise_and_says_if_it_was_lef
     )
 
 
-def test_noise_that_is_too_small_or_too_large_fires_the_predictive_check(made_posterior) -> None:
+def test_noise_that_is_too_small_or_too_large_fires_the_predictive_check(made_posterior: Any) -> None:
     for factor in (0.4, 3.0):
 
         def scaled(theta: np.ndarray, factor: float = factor) -> None:
@@ -117,13 +118,15 @@ def test_noise_that_is_too_small_or_too_large_fires_the_predictive_check(made_po
         assert failed(made_posterior(spoil=scaled)) == {"posterior_predictive"}
 
 
-def test_few_points_widen_the_predictive_limits(made_posterior, voltage_only, make_experiment) -> None:
+def test_few_points_widen_the_predictive_limits(made_posterior: Any, voltage_only: Any, make_experiment: Any) -> None:
     check = check_predictive(made_posterior(likelihood=Likelihood(voltage_only, [make_experiment(n=8)])))
     assert isinstance(check.limit, tuple)
     assert check.limit[1] == 1.0
 
 
-def test_what_the_data_say_nothing_about_is_not_informed(made_posterior, voltage_only, make_experiment) -> None:
+def test_what_the_data_say_nothing_about_is_not_informed(
+    made_posterior: Any, voltage_only: Any, make_experiment: Any
+) -> None:
     prior = Likelihood(voltage_only, [make_experiment(n=60)]).space.draw(2000, seed=1).reshape(4, 500, 3)
 
     def ignorant(theta: np.ndarray) -> None:
@@ -136,7 +139,7 @@ def test_what_the_data_say_nothing_about_is_not_informed(made_posterior, voltage
     assert summary["tau"]["informed"]
 
 
-def test_summary_has_the_keys_that_scripts_rely_on(made_posterior) -> None:
+def test_summary_has_the_keys_that_scripts_rely_on(made_posterior: Any) -> None:
     summary = summarise(made_posterior())
     assert set(summary) == {"parameters", "fit", "checks"}
     assert set(summary["parameters"]["tau"]) == {

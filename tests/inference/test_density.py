@@ -1,5 +1,7 @@
 """The density is likelihood, prior and Jacobian; its gradients agree with each other and with differences."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -34,7 +36,9 @@ def test_grouped_coordinates_are_the_spaces_own() -> None:
     np.testing.assert_allclose(grouped.log_prior(theta), EVERY_KIND.log_prior(theta), rtol=1e-12)
 
 
-def test_density_is_likelihood_times_prior_times_jacobian_in_all_three_libraries(decay, make_experiment) -> None:
+def test_density_is_likelihood_times_prior_times_jacobian_in_all_three_libraries(
+    decay: Any, make_experiment: Any
+) -> None:
     likelihood = Likelihood(decay(), [make_experiment()], discrepancy=Discrepancy({"voltage": 0.01}))
     density, space = density_of(likelihood), likelihood.space
     z = space.unconstrain(space.draw(6, seed=0))
@@ -46,7 +50,7 @@ def test_density_is_likelihood_times_prior_times_jacobian_in_all_three_libraries
         np.testing.assert_allclose(jax.jit(density)(jnp.asarray(z)), expected, rtol=1e-12)
 
 
-def test_torch_and_jax_gradients_agree_with_central_differences(decay, make_experiment) -> None:
+def test_torch_and_jax_gradients_agree_with_central_differences(decay: Any, make_experiment: Any) -> None:
     likelihood = Likelihood(decay(), [make_experiment()])
     density = density_of(likelihood)
     energy = potential(density, prior_whitening(density.space))

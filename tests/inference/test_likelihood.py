@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +26,9 @@ def decay_by_hand(theta: np.ndarray, t: np.ndarray, rate: float) -> np.ndarray:
     return np.stack([voltage, 1000 * voltage**2 + theta[2]], axis=-1)
 
 
-def test_gaussian_of_two_outputs_in_different_units_is_the_sum_written_by_hand(decay, make_experiment: Make) -> None:
+def test_gaussian_of_two_outputs_in_different_units_is_the_sum_written_by_hand(
+    decay: Any, make_experiment: Make
+) -> None:
     e = make_experiment(observables=BOTH, n=7)
     likelihood = Likelihood(decay(), [e])
     assert likelihood.space.names == ("amplitude", "tau", "offset", "noise_voltage", "noise_heat")
@@ -40,15 +43,15 @@ def test_gaussian_of_two_outputs_in_different_units_is_the_sum_written_by_hand(d
     assert likelihood.log_prob(theta) == pytest.approx(expected, rel=1e-13)
 
 
-def test_student_t_is_scipys(decay, make_experiment: Make) -> None:
+def test_student_t_is_scipys(decay: Any, make_experiment: Make) -> None:
     e = make_experiment(observables=BOTH, n=9)
     likelihood = Likelihood(decay(), [e], noise=StudentT(nu=3.5))
     theta = np.array([1.2, 1.0, 10.0, 0.03, 12.0])
     expected = stats.t.logpdf(e.y, 3.5, loc=decay_by_hand(theta, e.x[:, 0], 1.0), scale=np.array([0.03, 12.0]))
-    np.testing.assert_allclose(likelihood.pointwise(theta), expected.ravel(), rtol=1e-12)
+    np.testing.assert_allclose(likelihood.pointwise(theta), np.ravel(expected), rtol=1e-12)
 
 
-def test_own_sd_and_surrogate_error_add_in_quadrature_and_bias_is_subtracted(decay, make_experiment: Make) -> None:
+def test_own_sd_and_surrogate_error_add_in_quadrature_and_bias_is_subtracted(decay: Any, make_experiment: Make) -> None:
     e = make_experiment(observables=BOTH, n=9)
     own = np.abs(np.random.default_rng(2).standard_normal((9, 2))) * [0.01, 10.0]
     likelihood = Likelihood(decay(bias=0.002, sd=0.004), [replace(e, sd=own)])
@@ -61,11 +64,11 @@ def test_own_sd_and_surrogate_error_add_in_quadrature_and_bias_is_subtracted(dec
     without = Likelihood(decay(bias=0.002, sd=0.004), [replace(e, sd=own)], surrogate_error=False)
     scale = np.sqrt(np.array([0.03, 12.0]) ** 2 + own**2)
     expected = stats.norm.logpdf(e.y, decay_by_hand(theta, e.x[:, 0], 1.0), scale)
-    np.testing.assert_allclose(without.pointwise(theta), expected.ravel(), rtol=1e-12)
+    np.testing.assert_allclose(without.pointwise(theta), np.ravel(expected), rtol=1e-12)
 
 
 @pytest.mark.parametrize("noise", [Gaussian(), StudentT(4.0), StudentT(30.0)])
-def test_information_is_the_expected_square_of_the_score(noise) -> None:
+def test_information_is_the_expected_square_of_the_score(noise: Any) -> None:
     r, step = np.linspace(-400.0, 400.0, 4_000_001), 1e-5
     density = np.exp(noise.log_prob(r, np.ones(1)))
     location = (noise.log_prob(r + step, np.ones(1)) - noise.log_prob(r - step, np.ones(1))) / (2 * step)
@@ -74,7 +77,7 @@ def test_information_is_the_expected_square_of_the_score(noise) -> None:
         assert np.sum(score**2 * density) * (r[1] - r[0]) == pytest.approx(stated, rel=1e-4)
 
 
-def test_outputs_are_means_and_log_scales_with_their_information(decay, make_experiment: Make) -> None:
+def test_outputs_are_means_and_log_scales_with_their_information(decay: Any, make_experiment: Make) -> None:
     e = make_experiment(observables=BOTH, n=5)
     y = e.y.copy()
     y[1, 1] = np.nan
@@ -87,7 +90,7 @@ def test_outputs_are_means_and_log_scales_with_their_information(decay, make_exp
     np.testing.assert_allclose(information, np.concatenate([(seen / scale**2).ravel(), (seen * 2.0).ravel()]))
 
 
-def test_masked_values_do_not_count_whatever_they_are(decay, make_experiment: Make) -> None:
+def test_masked_values_do_not_count_whatever_they_are(decay: Any, make_experiment: Make) -> None:
     e = make_experiment(observables=BOTH, n=9)
     y = e.y.copy()
     y[2, 0] = y[5:, 1] = np.nan
@@ -98,7 +101,7 @@ def test_masked_values_do_not_count_whatever_they_are(decay, make_experiment: Ma
     assert likelihood.log_prob(theta) == pytest.approx(every[np.isfinite(y)].sum(), rel=1e-13)
 
 
-def test_experiments_share_theta_and_may_have_their_own_noise(decay, make_experiment: Make) -> None:
+def test_experiments_share_theta_and_may_have_their_own_noise(decay: Any, make_experiment: Make) -> None:
     first, second = make_experiment("a/b", observables=BOTH), make_experiment("second", rate=2.0, n=11)
     shared = Likelihood(decay(), [first, second])
     assert shared.space.names[3:] == ("noise_voltage", "noise_heat")
@@ -111,7 +114,7 @@ def test_experiments_share_theta_and_may_have_their_own_noise(decay, make_experi
     assert own.pointwise(theta).shape == (80 + 11,)
 
 
-def full(decay, make_experiment: Make, noise: object) -> tuple[Likelihood, np.ndarray]:
+def full(decay: Any, make_experiment: Make, noise: object) -> tuple[Likelihood, np.ndarray]:
     first, second = make_experiment("first", observables=BOTH), make_experiment("second", rate=2.0, n=11)
     first.y[3, 1] = np.nan
     masked = replace(first, mask=np.isfinite(first.y), sd=np.full(first.y.shape, 0.01))
@@ -121,7 +124,9 @@ def full(decay, make_experiment: Make, noise: object) -> tuple[Likelihood, np.nd
 
 
 @pytest.mark.parametrize("noise", [Gaussian(), StudentT(4.0)])
-def test_numpy_torch_and_jax_agree_to_rounding_and_batches_equal_loops(decay, make_experiment: Make, noise) -> None:
+def test_numpy_torch_and_jax_agree_to_rounding_and_batches_equal_loops(
+    decay: Any, make_experiment: Make, noise: Any
+) -> None:
     likelihood, theta = full(decay, make_experiment, noise)
     expected, points = likelihood.log_prob(theta), likelihood.pointwise(theta)
     assert expected.shape == (3, 4)
@@ -136,7 +141,7 @@ def test_numpy_torch_and_jax_agree_to_rounding_and_batches_equal_loops(decay, ma
         np.testing.assert_allclose(in_jax, points, rtol=1e-12, atol=1e-12)
 
 
-def test_replicates_scatter_around_the_prediction_with_the_scale(decay, make_experiment: Make) -> None:
+def test_replicates_scatter_around_the_prediction_with_the_scale(decay: Any, make_experiment: Make) -> None:
     likelihood = Likelihood(decay(sd=0.01, bias=0.0), [make_experiment(observables=BOTH, n=4)])
     theta = np.tile([1.2, 1.0, 10.0, 0.03, 12.0], (40000, 1))
     (new,), (mean,), (scale,) = likelihood.replicate(theta, 1), likelihood.predict(theta), likelihood.scale(theta)
@@ -146,7 +151,7 @@ def test_replicates_scatter_around_the_prediction_with_the_scale(decay, make_exp
 
 
 @pytest.mark.parametrize("kernel", [SquaredExponential(0.2), SquaredExponential(0.5), Matern32(0.2)])
-def test_discrepancy_has_the_kernels_covariance(kernel) -> None:
+def test_discrepancy_has_the_kernels_covariance(kernel: Any) -> None:
     x = np.linspace(2.0, 6.0, 41)[:, None]
     basis = Discrepancy({"voltage": 0.01}, kernel).basis(x)
     assert basis.shape == (41, kernel.terms)
@@ -157,7 +162,7 @@ def test_discrepancy_has_the_kernels_covariance(kernel) -> None:
     assert np.max(np.abs(basis @ basis.T - exact)) < 0.06
 
 
-def test_discrepancy_adds_size_times_basis_times_coefficients(decay, make_experiment: Make) -> None:
+def test_discrepancy_adds_size_times_basis_times_coefficients(decay: Any, make_experiment: Make) -> None:
     e, gap = make_experiment(observables=BOTH, n=9), Discrepancy({"heat": 5.0})
     likelihood = Likelihood(decay(), [e], discrepancy=gap)
     assert likelihood.space["discrepancy_heat"].unit == "mW"
@@ -168,7 +173,7 @@ def test_discrepancy_adds_size_times_basis_times_coefficients(decay, make_experi
     np.testing.assert_allclose(mean - plain, np.stack([np.zeros(9), 7.0 * gap.basis(e.x) @ beta], -1), atol=1e-12)
 
 
-def test_what_does_not_fit_is_refused_with_what_was_expected(decay, make_experiment: Make) -> None:
+def test_what_does_not_fit_is_refused_with_what_was_expected(decay: Any, make_experiment: Make) -> None:
     e = make_experiment()
     cases = [
         ([], "at least one experiment"),

@@ -3,6 +3,7 @@
 import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from twin.inference.summary import summarise
 
 
 @pytest.fixture(scope="module")
-def rich(decay, make_experiment):
+def rich(decay: Any, make_experiment: Any) -> Any:
     """Two experiments, two observables, a gap in the data, a discrepancy, a domain with one open side."""
     first = make_experiment("cell/1", observables=("voltage", "heat"), n=12)
     y = first.y.copy()
@@ -34,7 +35,7 @@ def rich(decay, make_experiment):
     return likelihood, assemble(likelihood, sample, metadata={"model": "decay", "preset": "test"})
 
 
-def test_saved_and_loaded_is_equal(rich, tmp_path: Path) -> None:
+def test_saved_and_loaded_is_equal(rich: Any, tmp_path: Path) -> None:
     _, posterior = rich
     save(posterior, tmp_path / "posterior.nc")
     again = load(tmp_path / "posterior.nc")
@@ -54,7 +55,7 @@ def test_saved_and_loaded_is_equal(rich, tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["posterior.nc"]
 
 
-def test_arviz_reads_every_group_with_units(rich, tmp_path: Path) -> None:
+def test_arviz_reads_every_group_with_units(rich: Any, tmp_path: Path) -> None:
     _, posterior = rich
     save(posterior, tmp_path / "posterior.nc")
     with warnings.catch_warnings():
@@ -72,13 +73,13 @@ def test_arviz_reads_every_group_with_units(rich, tmp_path: Path) -> None:
     assert data["posterior_predictive"]["voltage[second]"].shape == (3, 133, 7)
 
 
-def test_pointwise_log_likelihood_of_the_series_sums_to_the_likelihood(rich) -> None:
+def test_pointwise_log_likelihood_of_the_series_sums_to_the_likelihood(rich: Any) -> None:
     likelihood, posterior = rich
     assert [s.name for s in posterior.series] == ["voltage[cell-1]", "heat[cell-1]", "voltage[second]"]
     np.testing.assert_allclose(posterior.log_likelihood.sum(-1), likelihood.log_prob(posterior.theta), rtol=1e-12)
 
 
-def test_latent_coefficients_are_checked_but_not_listed(rich) -> None:
+def test_latent_coefficients_are_checked_but_not_listed(rich: Any) -> None:
     likelihood, posterior = rich
     listed = summarise(posterior)["parameters"]
     assert set(listed) == set(likelihood.space.names) - set(likelihood.latent)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ OPTIMISED = 0.06
 """What the optimiser of SVI may leave, in standard deviations."""
 
 
-def disagreements(sample: Sample, target, slack: float = 0.0) -> list[str]:
+def disagreements(sample: Sample, target: Any, slack: float = 0.0) -> list[str]:
     """Moments and 5, 50, 95 % quantiles farther from the truth than 4.5 standard errors and the slack."""
     found, values = [], target.read(sample.theta)
     for j, normal in enumerate(target.gaussian):
@@ -57,7 +58,7 @@ def disagreements(sample: Sample, target, slack: float = 0.0) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def modes_of(targets) -> Callable[[str], Modes]:
+def modes_of(targets: Any) -> Callable[[str], Modes]:
     """Modes of a target, sought once."""
     return lru_cache(lambda name: find_modes(targets[name]().density, seed=11))
 
@@ -66,7 +67,7 @@ CASES = [(s, t) for s in SAMPLERS for t in ("correlated", "banana", "conjugate")
 
 
 @pytest.mark.parametrize(("sampler", "name"), CASES)
-def test_sampler_recovers_the_known_posterior(targets, modes_of, sampler: str, name: str) -> None:
+def test_sampler_recovers_the_known_posterior(targets: Any, modes_of: Any, sampler: str, name: str) -> None:
     target = targets[name]()
     known = {} if sampler == "ladder" else {"modes": modes_of(name)}
     sample = SAMPLERS[sampler](target.density, seed=11, **known)
@@ -78,12 +79,12 @@ def test_sampler_recovers_the_known_posterior(targets, modes_of, sampler: str, n
     assert not disagreements(sample, target, OPTIMISED if sampler == "svi" else 0.0)
 
 
-def test_a_likelihood_counted_twice_is_noticed(targets) -> None:
+def test_a_likelihood_counted_twice_is_noticed(targets: Any) -> None:
     wrong = SAMPLERS["laplace"](targets["correlated"](power=2.0).density, seed=11)
     assert any("sd" in finding for finding in disagreements(wrong, targets["correlated"]()))
 
 
-def test_seeds_repeat_and_differ_and_global_states_stay(targets) -> None:
+def test_seeds_repeat_and_differ_and_global_states_stay(targets: Any) -> None:
     density, few = targets["correlated"]().density, partial(sample_pyro_nuts, draws=5, warmup=5, chains=1)
     modes = find_modes(density, seed=0)
     torch.manual_seed(99)
@@ -97,7 +98,7 @@ def test_seeds_repeat_and_differ_and_global_states_stay(targets) -> None:
     assert not np.array_equal(one, three)
 
 
-def test_numpyro_and_pyro_agree_on_a_calibration(voltage_only, make_experiment) -> None:
+def test_numpyro_and_pyro_agree_on_a_calibration(voltage_only: Any, make_experiment: Any) -> None:
     density = density_of(Likelihood(voltage_only, [make_experiment(n=30)]))
     modes = find_modes(density, seed=1)
     numpyro = sample_nuts(density, seed=1, modes=modes)
@@ -149,7 +150,7 @@ def two_hills() -> LogDensity:
     """Two normal hills of equal mass at ±4 under a wide prior."""
     space = Space((Parameter("a", "1", Normal(0.0, 10.0), 0.0, "", ""),))
 
-    def log_likelihood(theta):  # type: ignore[no-untyped-def]
+    def log_likelihood(theta: Any) -> Any:
         xp = namespace(theta)
         return xp.logaddexp(-0.5 * (theta[..., 0] - 4.0) ** 2, -0.5 * (theta[..., 0] + 4.0) ** 2)
 
@@ -166,20 +167,20 @@ def test_ladder_distrusts_a_single_mode_where_there_are_two() -> None:
     assert "2 modes of comparable mass" in sample.reason
 
 
-def test_ladder_says_which_rung_and_why(targets) -> None:
+def test_ladder_says_which_rung_and_why(targets: Any) -> None:
     sample = sample_ladder(targets["conjugate"]().density, seed=0)
     assert (sample.sampler, sample.rung) == ("ladder", "laplace")
     assert "k-hat" in sample.reason
     assert "ESS" in sample.reason
 
 
-def test_a_density_that_is_nowhere_finite_is_refused(voltage_only, make_experiment) -> None:
+def test_a_density_that_is_nowhere_finite_is_refused(voltage_only: Any, make_experiment: Any) -> None:
     density = LogDensity(voltage_only.space, lambda theta: theta[..., 0] * float("nan"))
     with pytest.raises(ValueError, match="finite at none of 16 prior draws"):
         find_modes(density, seed=0)
 
 
-def test_discrepancy_takes_up_a_smooth_misfit_and_not_the_noise(voltage_only, make_experiment) -> None:
+def test_discrepancy_takes_up_a_smooth_misfit_and_not_the_noise(voltage_only: Any, make_experiment: Any) -> None:
     e = make_experiment(n=80, seed=4)
     misfit = 0.06 * np.sin(2.0 * np.pi * e.x[:, 0] / 3.0)
     e.y[:, 0] += misfit

@@ -13,5 +13,5 @@ from twin.training.loop import train
 def trained_nrel() -> Surrogate:
     """``pinnstripes2`` after seconds of physics-only training, good to a few microvolts at its nominal conditions."""
     network = pinnstripes2.recipe.network
-    trained = train(physics(pinnstripes2, network), (GaussNewton(steps=14, batch=128),), seed=0)
+    trained = train(physics(pinnstripes2, network), (GaussNewton(steps=30, batch=192),), seed=0)
     return Surrogate(pinnstripes2, network, weights_to_numpy(trained.weights), "physics", None, {})

@@ -68,9 +68,9 @@ def test_numbers_of_the_lg_m50_are_pybamms(chen: Any, side: str) -> None:
         "start_stoichiometry": chen[f"Initial concentration in {side.lower()} electrode [mol.m-3]"] / maximum,
     }
     for name, value in theirs.items():
-        assert getattr(electrode, name) == pytest.approx(value, rel=1e-12), name
+        assert getattr(electrode, name) == pytest.approx(value, rel=1e-12, abs=0), name
     diffusivity = electrode.diffusivity(np.asarray(0.5), T_CHEN)
-    assert diffusivity == pytest.approx(chen[f"{side} particle diffusivity [m2.s-1]"], rel=1e-12)
+    assert diffusivity == pytest.approx(chen[f"{side} particle diffusivity [m2.s-1]"], rel=1e-12, abs=0)
 
 
 def test_the_plate_of_the_lg_m50_is_pybamms(chen: Any) -> None:
@@ -151,8 +151,10 @@ def test_the_mean_stoichiometry_moves_at_three_fluxes_over_radius_and_maximum() 
         for electrode in (cell.negative, cell.positive):
             j = molar_flux(cell, electrode, 0.7)
             expected = 3 * j / (electrode.particle_radius * electrode.max_concentration)
-            assert float(flux_ratio(electrode, cell, 1.0, np.asarray(0.7))) == pytest.approx(expected, rel=1e-12)
-            assert float(flux_ratio(electrode, cell, 0.8, np.asarray(0.7))) == pytest.approx(expected / 0.8, rel=1e-12)
+            assert float(flux_ratio(electrode, cell, 1.0, np.asarray(0.7))) == pytest.approx(expected, rel=1e-12, abs=0)
+            assert float(flux_ratio(electrode, cell, 0.8, np.asarray(0.7))) == pytest.approx(
+                expected / 0.8, rel=1e-12, abs=0
+            )
 
 
 def test_arrhenius_is_one_at_the_reference_and_grows_with_temperature() -> None:
