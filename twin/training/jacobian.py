@@ -18,6 +18,10 @@ from twin.training.residual import Residual, RowWeights, row_scale
 Tensors = dict[str, torch.Tensor]
 
 
+COLUMNS = 16
+"""Directions of the weights that forward mode carries at a time."""
+
+
 def normal_equations(
     problem: Problem,
     weights: tuple[Tensors, Tensors],
@@ -72,15 +76,24 @@ def at_points(problem: Problem, trained: Tensors, frozen: Tensors, points: torch
 
 
 def at_anchors(problem: Problem, trained: Tensors, frozen: Tensors, chunk: int) -> torch.Tensor:
-    """∂anchors/∂w (R, P), term by term."""
+    """∂anchors/∂w (R, P), term by term: forward mode, since anchors are many and evaluated all together."""
     assert problem.anchors is not None
     of = problem.anchors
+
+    sizes = [v.numel() for v in trained.values()]
 
     def rows(w: Tensors) -> torch.Tensor:
         return _apart(of(w | frozen))
 
-    blocks = torch.func.jacrev(rows, chunk_size=chunk)(trained)
-    return torch.cat([blocks[k].flatten(1) for k in trained], dim=1)
+    def column(direction: torch.Tensor) -> torch.Tensor:
+        pieces = torch.split(direction, sizes)
+        tangents = {k: d.reshape(v.shape) for (k, v), d in zip(trained.items(), pieces, strict=True)}
+        along: torch.Tensor = torch.func.jvp(rows, (trained,), (tangents,))[1]
+        return along
+
+    directions = torch.eye(sum(sizes)).to(next(iter(trained.values())))
+    columns: torch.Tensor = torch.func.vmap(column, chunk_size=min(chunk, COLUMNS))(directions)
+    return columns.T
 
 
 def _gram(j: torch.Tensor) -> torch.Tensor:
