@@ -21,6 +21,8 @@ from twin.training.recipe import Recipe
 CURVE = 100
 """Points of an experiment in held-out solves and timings."""
 GRADIENT_POINTS = 8
+GRADIENT_STEP = 0.02
+"""of each range: small steps would measure the reference solver's tolerance."""
 HOLDOUT = 256
 """Reference solves at Sobol points that the recorded errors come from; half as many independent draws confirm."""
 HOLDOUT_SEED = 7919
@@ -80,7 +82,7 @@ def build(
     record = {
         "errors": error_table(model, found),
         "errors_independent_draws": error_table(model, independent),
-        "gradient": gradient_error(surrogate, model, n=GRADIENT_POINTS, seed=seed + HOLDOUT_SEED + 1),
+        "gradient": gradient_error(surrogate, model, n=GRADIENT_POINTS, seed=seed + HOLDOUT_SEED + 1, step=GRADIENT_STEP),
         "cost": cost_of(surrogate, model.conditions.nominal, model.abscissa(model.conditions.nominal, CURVE)),
         "reference_solves": 0 if solves is None else chosen.solves,
         "training": {
@@ -114,7 +116,7 @@ def check(forward: Forward, *, n: int, seed: int, noise: float | None = None) ->
         "n": n,
         "observables": error_table(model, found),
         "posterior_shift": {"noise": scale, "parameters": posterior_shifts(forward, found, scale)},
-        "gradient": gradient_error(forward, model, n=GRADIENT_POINTS, seed=seed + 1),
+        "gradient": gradient_error(forward, model, n=GRADIENT_POINTS, seed=seed + 1, step=GRADIENT_STEP),
         "cost": cost_of(forward, model.conditions.nominal, model.abscissa(model.conditions.nominal, CURVE)),
         "reference": f"{type(model).__module__.rsplit('.', 1)[-1]}: PyBaMM {version('pybamm')}",
     }

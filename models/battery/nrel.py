@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from twin.arrays import Array
 from twin.models.battery import pybamm_reference
 from twin.models.battery.cell import Cell, Draw
+from twin.models.battery.diffusion_levels import frozen_diffusivity
 from twin.models.battery.nrel_nmc532 import NREL_CELL, REFERENCE_TEMPERATURE
 from twin.models.battery.presets import TIME, VOLTAGE, c_rate
-from twin.models.battery.spm_diffusion import DiffusionSPM, frozen_diffusivity
+from twin.models.battery.spm_diffusion import DiffusionSPM
 from twin.networks import MLP
 from twin.priors import Uniform
 from twin.space import Parameter, Space

@@ -21,28 +21,37 @@ negative particle keeps its closed form.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
 import torch
 
-from twin.arrays import Array, like, namespace, safe_sqrt, to_numpy
+from twin.arrays import Array, like, namespace, to_numpy
 from twin.basis import BallPolynomials
 from twin.experiment import Experiment
 from twin.field import ExactField, SpectralField
 from twin.model import Coordinate, Fields, Mask, Observable, Rows
 from twin.models.battery import measurement, pybamm_reference
 from twin.models.battery.cell import Cell, Draw, flux_ratio
-from twin.models.battery.sphere import profile_response, surface_response
+from twin.models.battery.diffusion_levels import (
+    MODES,
+    SURFACE,
+    LowerLevel,
+    quadrature,
+    reach_of,
+    sizes,
+    sizes_at_surface,
+    stiffness_modes,
+)
+from twin.models.battery.sphere import profile_response
 from twin.models.battery.voltage import above_cut_off, over_time, surface_change, terminal_voltage
 from twin.networks import onto
 from twin.space import Floats, Space
 from twin.table import Table
 from twin.training.recipe import Recipe
 
-MODES = 14
-QUADRATURE = 32
-SURFACE = np.array([1.0])
+TYPICAL_G = 0.05
+"""g₁: the largest flux in the calibration range is about twice this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,16 +73,6 @@ class Flow:
     def mean(self, times: Array) -> Array:
         """ȳ(t), exact."""
         return self.start + self.filling_rate * times
-
-
-@dataclass(frozen=True)
-class LowerLevel:
-    """What the network corrects, as functions of (τ, d(ȳ), r): coefficients b (…, MODES), and Σ b_k φ_k(1) over
-    all modes, not only the first.
-    """
-
-    coefficients: Callable[[Array, Array, Array], Array]
-    surface: Callable[[Array, Array, Array], Array]
 
 
 @dataclass(frozen=True)
@@ -116,19 +115,19 @@ class DiffusionSPM:
         def state(times: Array) -> tuple[Array, Array, Array, Array, Array]:
             tau, mean = flow.tau_rate * times, flow.mean(times)
             local = self._relative_diffusivity(mean, drawn.temperature)
-            reach = _reach(local * tau)
+            reach = reach_of(local * tau)
             return mean, tau, local, reach, self._features(flow, mean, reach)
 
         def coefficients(times: Array) -> Array:
             _, tau, local, reach, features = state(times)
             low = self.lower_level.coefficients(tau, local, reach)
             growth = (reach * flow.g / TYPICAL_G)[..., None]
-            return flow.g[..., None] * (low + growth * network(features) * like(_SIZES, tau))
+            return flow.g[..., None] * (low + growth * network(features) * like(sizes(), tau))
 
         def surface(times: Array) -> Array:
             mean, tau, local, reach, features = state(times)
             low = self.lower_level.surface(tau, local, reach)
-            correction = onto(network, like(_sizes_at_surface(), tau))(features)[..., 0]
+            correction = onto(network, like(sizes_at_surface(), tau))(features)[..., 0]
             return mean + flow.g * (low + reach * flow.g / TYPICAL_G * correction)
 
         positive = SpectralField(("t", "r"), BallPolynomials(MODES), coefficients, flow.mean)
@@ -152,7 +151,7 @@ class DiffusionSPM:
         """Galerkin rows (N, n·MODES) at times (N, n)."""
         drawn = over_time(self.drawn(theta, c))
         flow, y = self._flow(drawn), u["positive"]
-        rho, volume = _quadrature()
+        rho, volume = quadrature()
         basis = BallPolynomials(MODES)
         test = like(basis.matrix(rho) * volume[:, None], times)
         slope = like(basis.derivative().matrix(rho) * volume[:, None], times)
@@ -168,7 +167,7 @@ class DiffusionSPM:
         flow = self._flow(drawn)
         tau = (flow.tau_rate * times)[..., None]
         local = self._relative_diffusivity(flow.mean(times), drawn.temperature)[..., None]
-        values, vectors = (like(a, times) for a in _stiffness_modes())
+        values, vectors = (like(a, times) for a in stiffness_modes())
         scaled = (rows["diffusion"] @ vectors) * (tau / (1 + tau * local * values))
         flat = scaled @ vectors.T
         return {"diffusion": flat.reshape(flat.shape[0], -1)}
@@ -240,77 +239,3 @@ class DiffusionSPM:
             return (drawn.stoichiometry_n + 0 * times)[..., None] - size * profile_response(tau_rate * times, r)
 
         return profile
-
-
-def _reach(tau: Array) -> Array:
-    """Bounded diffusion length m/√(1 + m²), m = 2√τ: 0 at the start, 1 in the quasi-steady state."""
-    m = 2 * safe_sqrt(tau)
-    return m / namespace(m).sqrt(1 + m * m)
-
-
-@cache
-def _quadrature() -> tuple[Floats, Floats]:
-    """Gauss nodes ρ on [0, 1] and weights times ρ²."""
-    nodes, weights = np.polynomial.legendre.leggauss(QUADRATURE)
-    rho = (nodes + 1) / 2
-    return rho, weights / 2 * rho**2
-
-
-@cache
-def _stiffness_modes() -> tuple[Floats, Floats]:
-    """Eigenvalues and eigenvectors of K_jk = ∫ ρ² φ_j' φ_k' dρ."""
-    rho, volume = _quadrature()
-    slopes = BallPolynomials(MODES).derivative().matrix(rho)
-    values, vectors = np.linalg.eigh((slopes * volume[:, None]).T @ slopes)
-    return values, vectors
-
-
-def _frozen_coefficients(tau: Array, local: Array, reach: Array) -> Array:
-    """b of ḃ + d K b = φ(1) with constant d = ``local``: Σ (1 - e^(-d κ τ))/(d κ) over eigenvalues κ of K."""
-    xp = namespace(tau)
-    values, vectors = (like(a, tau) for a in _stiffness_modes())
-    load = like(vectors_at_surface(), tau)
-    rate = local[..., None] * values
-    return (load * -xp.expm1(-rate * tau[..., None]) / rate) @ vectors.T
-
-
-def _frozen_surface(tau: Array, local: Array, reach: Array) -> Array:
-    """G(d τ)/d - 3 τ."""
-    return surface_response(local * tau) / local - 3 * tau
-
-
-def _steady_coefficients(tau: Array, local: Array, reach: Array) -> Array:
-    """b of the quasi-steady profile ρ²/2 - 3/10, faded in with the diffusion length."""
-    first = np.zeros(MODES)
-    first[0] = STEADY_FIRST
-    return like(first, tau) * (reach / local)[..., None]
-
-
-def _steady_surface(tau: Array, local: Array, reach: Array) -> Array:
-    """r/(5 d)."""
-    return reach / (5 * local)
-
-
-@cache
-def _sizes_at_surface() -> Floats:
-    """S_k φ_k(1) (MODES, 1)."""
-    return np.asarray(_SIZES * BallPolynomials(MODES).matrix(SURFACE)[0])[:, None]
-
-
-@cache
-def vectors_at_surface() -> Floats:
-    """Components of φ(1) along the eigenvectors of K."""
-    return np.asarray(_stiffness_modes()[1].T @ BallPolynomials(MODES).matrix(SURFACE)[0])
-
-
-TYPICAL_G = 0.05
-"""g₁: the largest flux in the calibration range is about twice this."""
-STEADY_FIRST = 1 / (5 * np.sqrt(7.0))
-"""ρ²/2 - 3/10 = φ_1(ρ)/(5 √7), since φ_1 = √7 (5ρ² - 3)/2."""
-_K = np.arange(1, MODES + 1)
-_SIZES = np.sqrt(4.0 * _K + 3) / ((_K + 0.5) * np.pi) ** 2
-
-frozen_diffusivity = LowerLevel(_frozen_coefficients, _frozen_surface)
-"""The closed form with the diffusivity frozen at the mean filling."""
-steady = LowerLevel(_steady_coefficients, _steady_surface)
-"""The quasi-steady profile alone."""

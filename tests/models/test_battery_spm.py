@@ -3,11 +3,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import optimize
 
 from twin.models.battery.cell import FARADAY, GAS, Draw
 from twin.models.battery.chen2020 import LG_M50
 from twin.models.battery.lgm50 import esoh4, kin4, soh6, soh7
 from twin.models.battery.protocol import Steps
+from twin.models.battery.pybamm_reference import require_pybamm
 from twin.models.battery.spm import ClosedFormSPM, soft_floor
 from twin.models.battery.voltage import terminal_voltage
 from twin.space import Floats
@@ -69,6 +71,80 @@ def test_the_closed_form_is_pybamms_at_other_temperatures(temperature: float) ->
     require_close(difference(kin4, {}, c, np.linspace(0, 2400, 300)[:, None]))
     warm, reference = kin4(kin4.space.nominal, c, np.zeros((1, 1))), kin4(kin4.space.nominal, CN, np.zeros((1, 1)))
     assert abs(float(warm[0, 0] - reference[0, 0])) > 5e-3
+
+
+def by_hand(changes: dict[str, float], x0: float, y0: float, resistance: float = 0.0) -> Floats:
+    """PyBaMM's 1C voltage [V] every 100 s from its own "Chen2020" values, changed under PyBaMM's names."""
+    pybamm = require_pybamm()
+    values = dict(pybamm.ParameterValues("Chen2020"))
+    for side, s, top in (("Negative", x0, 33133.0), ("Positive", y0, 63104.0)):
+        values[f"Initial concentration in {side.lower()} electrode [mol.m-3]"] = s * top
+        exchange, factor = f"{side} electrode exchange-current density [A.m-2]", changes.pop(f"{side} exchange", 1.0)
+        values[exchange] = lambda *a, f=values[exchange], m=factor: m * f(*a)
+        for name, unit in (("particle diffusivity", " [m2.s-1]"), ("electrode active material volume fraction", "")):
+            values[f"{side} {name}{unit}"] *= changes.pop(f"{side} {name}", 1.0)
+    assert not changes
+    values |= {"Contact resistance [Ohm]": resistance, "Current function [A]": 5.0}
+    simulation = pybamm.Simulation(
+        pybamm.lithium_ion.SPM({"contact resistance": "true"}),
+        parameter_values=pybamm.ParameterValues(values),
+        var_pts={"x_n": 5, "x_s": 5, "x_p": 5, "r_n": 200, "r_p": 200},
+        solver=pybamm.IDAKLUSolver(rtol=1e-8, atol=1e-8),
+    )
+    return np.asarray(simulation.solve([0, 2000])["Voltage [V]"](np.arange(100.0, 2000, 100)))
+
+
+BALANCED = ("Negative electrode active material volume fraction", "Positive electrode active material volume fraction")
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "resistance"),
+    [
+        (
+            "soh7",
+            {BALANCED[0]: 1.02, BALANCED[1]: 0.92, "Negative exchange": 1.6, "Positive exchange": 1.6,
+             "Negative particle diffusivity": 0.6, "Positive particle diffusivity": 0.7},
+            0.015,
+        ),
+        (
+            "kin4",
+            {"Negative exchange": 0.5, "Positive exchange": 1.4, "Negative particle diffusivity": 2.0,
+             "Positive particle diffusivity": 0.6},
+            0.0,
+        ),
+        ("esoh4", {BALANCED[0]: 0.95, BALANCED[1]: 0.9}, 0.0),
+    ],
+    ids=["soh7", "kin4", "esoh4"],
+)  # fmt: skip
+def test_every_parameter_changes_what_its_name_says_in_pybamm(
+    name: str, changes: dict[str, float], resistance: float
+) -> None:
+    kinetics = {"sDn": 2.0, "sDp": 0.6, "si0n": 0.5, "si0p": 1.4}
+    model, values = DRAWS.get(name, (kin4, kinetics))
+    theta, c = model.space.pack(values), conditions(model, c_rate=1.0)
+    if name == "esoh4":
+        x0, y0 = values["x100"], values["y100"]
+    else:
+        x0, y0 = start_by_hand(values, float(c[model.conditions.index("start_voltage")]))
+    ours = model(theta, c, np.arange(100.0, 2000, 100)[:, None])[:, 0]
+    np.testing.assert_allclose(ours, by_hand(dict(changes), x0, y0, resistance), atol=1e-4)
+
+
+def start_by_hand(values: dict[str, float], voltage: float) -> tuple[float, float]:
+    """Stoichiometries of what lithium and active material is left, at the rested voltage."""
+    n, p = LG_M50.negative, LG_M50.positive
+    q_n = (1 - values.get("LAM_n", 0.0)) * LG_M50.electrode_capacity(n)
+    q_p = (1 - values.get("LAM_p", 0.0)) * LG_M50.electrode_capacity(p)
+    fresh = 29866 / 33133 * LG_M50.electrode_capacity(n) + 17038 / 63104 * LG_M50.electrode_capacity(p)
+    lithium = (1 - values.get("LLI", 0.0)) * fresh
+
+    def excess(y: float) -> float:
+        x = (lithium - y * q_p) / q_n
+        u_p, u_n = p.open_circuit_potential(np.asarray(y)), n.open_circuit_potential(np.asarray(x))
+        return float(u_p - u_n) - voltage
+
+    y0 = float(optimize.brentq(excess, 0.2, 0.6, xtol=1e-14))
+    return (lithium - y0 * q_p) / q_n, y0
 
 
 CN = kin4.conditions.nominal

@@ -16,8 +16,9 @@ from twin.field import ExactField
 from twin.model import Fields
 from twin.models.battery import pybamm_reference
 from twin.models.battery.cell import flux_ratio
+from twin.models.battery.diffusion_levels import MODES, steady
 from twin.models.battery.nrel import pinnstripes2
-from twin.models.battery.spm_diffusion import MODES, DiffusionSPM, steady
+from twin.models.battery.spm_diffusion import DiffusionSPM
 from twin.networks import MLP
 from twin.space import Floats
 from twin.surrogate import Surrogate

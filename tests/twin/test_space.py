@@ -26,6 +26,7 @@ SPACE = Space(
         parameter("share", Uniform(-0.1, 0.4), 0.0),
         parameter("fraction", Beta(2.0, 3.0), 0.5),
         parameter("below", Normal(0.0, 1.0), -1.0, upper=2.0),
+        parameter("above", Normal(0.0, 1.0), 0.0, lower=-1.5),
         parameter("cut", Normal(0.9, 0.03), 0.9, 0.5, 0.95),
     )
 )
@@ -50,9 +51,9 @@ def test_constrain_undoes_unconstrain(u: Floats) -> None:
 
 
 def test_the_transforms_are_identity_exponential_and_logistic() -> None:
-    z = np.array([0.7, -1.2, 0.3, -2.0, 1.0, 0.5, -0.4])
-    bounded = {2: (0.3, 3.0), 3: (-0.1, 0.4), 4: (0.0, 1.0), 6: (0.5, 0.95)}
-    expected = {0: z[0], 1: math.exp(z[1]), 5: 2 - math.exp(z[5])}
+    z = np.array([0.7, -1.2, 0.3, -2.0, 1.0, 0.5, 0.2, -0.4])
+    bounded = {2: (0.3, 3.0), 3: (-0.1, 0.4), 4: (0.0, 1.0), 7: (0.5, 0.95)}
+    expected = {0: z[0], 1: math.exp(z[1]), 5: 2 - math.exp(z[5]), 6: math.exp(z[6]) - 1.5}
     expected |= {i: low + (high - low) / (1 + math.exp(-z[i])) for i, (low, high) in bounded.items()}
     np.testing.assert_allclose(SPACE.constrain(z), [expected[i] for i in range(P)], rtol=1e-14)
 

@@ -1,0 +1,62 @@
+"""PyBaMM's single-particle model as the peer of a timing: compiled once, solved again with new inputs."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from twin.models.battery.cell import Draw
+from twin.models.battery.pybamm_reference import VOLTAGE, Reference, require_pybamm
+from twin.space import Floats
+
+INPUTS = {
+    "Current function [A]": "current",
+    "Ambient temperature [K]": "temperature",
+    "Initial temperature [K]": "temperature",
+    "Contact resistance [Ohm]": "resistance",
+}
+
+
+@dataclass(frozen=True)
+class Fineness:
+    """Radial cells and tolerances of the integrator."""
+
+    name: str
+    radial_points: int
+    rtol: float
+    atol: float
+
+
+DEFAULT = Fineness("default mesh, rtol 1e-4", 20, 1e-4, 1e-6)
+CONVERGED = Fineness("Nr 150, rtol 1e-8", 150, 1e-8, 1e-8)
+
+
+def idaklu(
+    reference: Reference, fineness: Fineness, draw: Draw, times: Floats, sensitivities: tuple[str, ...] = ()
+) -> Callable[[], Any]:
+    """A function that solves the draw once (IDAKLU, voltage only), with dV/d(input) where inputs are named."""
+    pybamm = require_pybamm()
+    values = reference.values(pybamm)
+    values |= {key: pybamm.InputParameter(name) for key, name in INPUTS.items()}
+    for side, key in (("negative", "n"), ("positive", "p")):
+        largest = values[f"Maximum concentration in {side} electrode [mol.m-3]"]
+        start = largest * pybamm.InputParameter(f"stoichiometry_{key}")
+        values[f"Initial concentration in {side} electrode [mol.m-3]"] = start
+    mesh = fineness.radial_points
+    simulation = pybamm.Simulation(
+        pybamm.lithium_ion.SPM({"contact resistance": "true"}),
+        parameter_values=pybamm.ParameterValues(values),
+        var_pts={"x_n": 5, "x_s": 5, "x_p": 5, "r_n": mesh, "r_p": mesh},
+        solver=pybamm.IDAKLUSolver(rtol=fineness.rtol, atol=fineness.atol, output_variables=[VOLTAGE]),
+    )
+    inputs = {name: float(np.squeeze(value)) for name, value in vars(draw).items()}
+    wanted = {"calculate_sensitivities": list(sensitivities)} if sensitivities else {}
+
+    def solve() -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return simulation.solve([0.0, times[-1]], t_interp=times, inputs=inputs, **wanted)[VOLTAGE].entries
+
+    return solve
