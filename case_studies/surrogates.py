@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from twin.acceptance import differences, error_model, error_table, gradient_error, reference_solves, solves_at
+from twin.case_studies.benchmarks.timing import cost_of
 from twin.case_studies.shifts import posterior_shifts
-from twin.case_studies.timing import cost_of
 from twin.model import Exact, Forward, Model
 from twin.space import nearest
 from twin.surrogate import Surrogate, weights_to_numpy

@@ -69,7 +69,7 @@ def by_jax(case: Case, repeats: int) -> Row:
     import jax
     import jax.numpy as jnp
 
-    from twin.case_studies.timing import median_seconds
+    from twin.case_studies.benchmarks.timing import median_seconds
 
     theta, c, x = case.setting
 
@@ -105,7 +105,7 @@ def by_torch(case: Case, repeats: int) -> Row:
     """PyTorch, not compiled."""
     import torch
 
-    from twin.case_studies.timing import median_seconds
+    from twin.case_studies.benchmarks.timing import median_seconds
 
     torch.set_num_threads(1)
     theta, c, x = case.setting
@@ -135,10 +135,10 @@ def by_torch(case: Case, repeats: int) -> Row:
 def by_pybamm(case: Case, repeats: int) -> list[Row]:
     """IDAKLU at PyBaMM's default mesh and at the converged one, one solve at a time."""
     from twin.case_studies.benchmarks.peer import CONVERGED, DEFAULT, idaklu
-    from twin.case_studies.timing import median_seconds
+    from twin.case_studies.benchmarks.timing import median_seconds
 
-    theta, c, x = case.setting
-    draw = case.model.drawn(theta[:1], c)
+    _, c, x = case.setting
+    draw = case.model.drawn(case.model.space.nominal[None], c)
     found = []
     for fineness in (DEFAULT, CONVERGED):
         solvers = (idaklu(case.model.reference, fineness, draw, x[:, 0], names) for names in ((), case.sensitivities))

@@ -6,6 +6,7 @@ import pytest
 from twin.case_studies.benchmarks import pinnstripes2
 from twin.case_studies.forwards import forward_of
 from twin.models import catalogue
+from twin.priors import HalfNormal
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def test_the_grid_posterior_of_a_conjugate_case_is_the_known_one() -> None:
     mean, sd = pinnstripes2.exact_posterior(
         pinnstripes2.Reference(np.stack([grid, grid], axis=-1), voltage, 0.0),
         y,
-        catalogue.model("battery_spm", "pinnstripes2").observables[0].noise.__class__(10.0),
+        HalfNormal(10.0),
     )
     np.testing.assert_allclose(mean[0], y.mean(), atol=2e-3)
     np.testing.assert_allclose(sd[0], y.std() / np.sqrt(48), rtol=0.05)

@@ -12,10 +12,11 @@ from typing import Any
 
 import torch
 
+from twin.field import load_forward_mode
 from twin.training import checkpoint as saved
 from twin.training.interrupt import deferred_interrupt
 from twin.training.problem import Problem, TorchWeights
-from twin.training.residual import Residual, frozen_part, load_forward_mode, term_losses, total
+from twin.training.residual import Residual, frozen_part, term_losses, total
 from twin.training.sampling import Sampler, Sobol
 from twin.training.stage import Batch, Runner, Stage, State, describe
 from twin.training.weighting import Fixed, Weighting

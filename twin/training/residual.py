@@ -5,7 +5,6 @@ Over terms t with rows r_t (N, m) and weights ω_t, (N, 1) or a number:
     loss = Σ_t mean(ω_t r_t²)
 """
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -90,15 +89,3 @@ def trained_part(weights: TorchWeights) -> dict[str, torch.Tensor]:
 def frozen_part(weights: TorchWeights) -> dict[str, torch.Tensor]:
     """The weights of a stack's parent."""
     return {k: v for k, v in weights.items() if is_frozen(k)}
-
-
-def load_forward_mode() -> None:
-    """Makes PyTorch load its forward-mode rules now, which warns once per process about its own code.
-
-    The first Jacobian-vector product imports ``torch._decomp.decompositions_for_jvp``, which calls
-    ``torch.jit.script``, deprecated since torch 2.9. Nothing in our code can avoid that.
-    """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"`torch\.jit\.script` is deprecated", category=DeprecationWarning)
-        one = torch.ones(1)
-        torch.func.jvp(torch.sin, (one,), (one,))
