@@ -82,7 +82,9 @@ def build(
     record = {
         "errors": error_table(model, found),
         "errors_independent_draws": error_table(model, independent),
-        "gradient": gradient_error(surrogate, model, n=GRADIENT_POINTS, seed=seed + HOLDOUT_SEED + 1, step=GRADIENT_STEP),
+        "gradient": gradient_error(
+            surrogate, model, n=GRADIENT_POINTS, seed=seed + HOLDOUT_SEED + 1, step=GRADIENT_STEP
+        ),
         "cost": cost_of(surrogate, model.conditions.nominal, model.abscissa(model.conditions.nominal, CURVE)),
         "reference_solves": 0 if solves is None else chosen.solves,
         "training": {

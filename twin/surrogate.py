@@ -166,6 +166,8 @@ def read_header(path: Path) -> dict[str, Any]:
         raise ValueError(
             f"{path}: format version {header['version']} is newer than this program reads ({VERSION}); update twincal"
         )
+    if json.dumps(header, sort_keys=True) != metadata[HEADER]:
+        raise ValueError(f"{path}: damaged, its header is not as it was written; fetch or train it again")
     return header
 
 
@@ -179,8 +181,7 @@ def load(path: Path, model: Trainable) -> Surrogate:
     theirs, ours = (header["model"], header["preset"]), (model.name, model.preset)
     if theirs != ours:
         raise ValueError(f"{path}: trained for {'/'.join(theirs)}, expected {'/'.join(ours)}")
-    same_physics = np.allclose(header["probe"], probe_of(model), rtol=PROBE_TOLERANCE, atol=0.0)
-    if header["definition"] != digest_of(model) or not same_physics:
+    if header["definition"] != digest_of(model) or not _same_physics(header["probe"], model):
         raise ValueError(
             f"{path}: trained for another definition of {'/'.join(ours)} (parameters, bounds, equations or constants "
             f"changed since); train it again with 'twin train {model.name} --preset {model.preset}'"
@@ -195,6 +196,11 @@ def load(path: Path, model: Trainable) -> Surrogate:
         errors=ErrorModel(**errors) if errors else None,
         record=header["record"],
     )
+
+
+def _same_physics(stored: list[float], model: Trainable) -> bool:
+    ours = probe_of(model)
+    return len(stored) == len(ours) and bool(np.allclose(stored, ours, rtol=PROBE_TOLERANCE, atol=0.0))
 
 
 def _require_box(space: Space, theta: Floats) -> None:

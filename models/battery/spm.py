@@ -93,6 +93,8 @@ class ClosedFormSPM:
     def abscissa(self, c: Floats, n: int) -> Floats:
         """n times (n, 1) over 95 % of the nominal discharge."""
         c_rate = abs(float(c[self.conditions.index("c_rate")]))
+        if c_rate == 0.0:
+            raise ValueError("c_rate is 0: a cell at rest has no discharge to follow; give a current")
         return np.linspace(0.0, 0.95 * 3600.0 / c_rate, n)[:, None]
 
     def experiments(self, table: Table, given: Mapping[str, float]) -> Experiment:

@@ -46,7 +46,9 @@ def rewritten(path: Path, change: dict[str, object]) -> Path:
     """The same file with other entries in its header, as somebody who edits it would leave it."""
     with safetensors.safe_open(path, framework="np") as file:
         header = json.loads(file.metadata()[HEADER])
-    content = safetensors.numpy.save(safetensors.numpy.load_file(path), {HEADER: json.dumps(header | change)})
+    content = safetensors.numpy.save(
+        safetensors.numpy.load_file(path), {HEADER: json.dumps(header | change, sort_keys=True)}
+    )
     path.write_bytes(content)
     return path
 
@@ -74,7 +76,8 @@ def test_the_error_model_travels_with_the_file_and_is_interpolated_over_the_expe
     assert found is not None
     np.testing.assert_allclose(found[0][:, 0], [0.0, 5e-4, -1e-3], atol=1e-15)
     np.testing.assert_allclose(found[1][:, 0], [0.0, 1e-3, 1e-3], atol=1e-15)
-    assert replace(loaded, errors=None).error(C, X) is None
+    with pytest.raises(ValueError, match="error was never measured"):
+        replace(loaded, errors=None).error(C, X)
 
 
 def content() -> bytes:
@@ -162,7 +165,13 @@ CHANGED: dict[str, Trainable] = {
 }
 
 
-@pytest.mark.parametrize("changed", CHANGED.values(), ids=CHANGED.keys())
+def other_physics() -> Trainable:
+    """The same names and bounds with another constant of the cell."""
+    positive = replace(MODEL.cell.positive, particle_radius=1.001 * MODEL.cell.positive.particle_radius)
+    return replace(MODEL, cell=replace(MODEL.cell, positive=positive))
+
+
+@pytest.mark.parametrize("changed", [*CHANGED.values(), other_physics()], ids=[*CHANGED.keys(), "constant"])
 def test_a_file_for_another_definition_is_refused_with_the_command_that_mends_it(
     written: Path, changed: Trainable
 ) -> None:
@@ -201,6 +210,14 @@ def test_times_beyond_the_trained_stretch_are_refused(written: Path) -> None:
     surrogate = load(written, MODEL)
     with pytest.raises(ValueError, match=r"the data run to .* s, the surrogate at this C-rate only to"):
         surrogate(THETA, C, 1.01 * X)
+
+
+def test_parameters_outside_the_trained_box_are_refused_with_the_box(written: Path) -> None:
+    surrogate = load(written, MODEL)
+    outside = THETA.copy()
+    outside[2, MODEL.space.index("ds_c")] = 11.0
+    with pytest.raises(ValueError, match=r"outside the box .*it holds for ds_c in \[1, 10\] 1$"):
+        surrogate(outside, C, X)
 
 
 def test_an_interrupted_write_leaves_the_old_file(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
