@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -64,12 +65,17 @@ def cases() -> list[Case]:
     ]
 
 
+def processor_seconds(job: Callable[[], object], repeats: int) -> float:
+    """Median processor time [s]; imports JAX only here, in the process that is pinned first."""
+    from twin.case_studies.benchmarks.timing import median_seconds
+
+    return median_seconds(job, repeats, time.process_time)
+
+
 def by_jax(case: Case, repeats: int) -> Row:
     """Compiled by JAX; batches in chunks that stay in the cache, and all at once for comparison."""
     import jax
     import jax.numpy as jnp
-
-    from twin.case_studies.benchmarks.timing import median_seconds
 
     theta, c, x = case.setting
 
@@ -83,7 +89,7 @@ def by_jax(case: Case, repeats: int) -> Row:
 
     def seconds(function: Callable[[Any], Any], at: Any, n: int) -> float:
         compiled = jax.jit(function)
-        return median_seconds(lambda: jax.block_until_ready(compiled(at)), n)
+        return processor_seconds(lambda: jax.block_until_ready(compiled(at)), n)
 
     with jax.enable_x64(True):
         batch = jnp.asarray(theta)
@@ -105,8 +111,6 @@ def by_torch(case: Case, repeats: int) -> Row:
     """PyTorch, not compiled."""
     import torch
 
-    from twin.case_studies.benchmarks.timing import median_seconds
-
     torch.set_num_threads(1)
     theta, c, x = case.setting
     batch = torch.as_tensor(theta)
@@ -121,12 +125,12 @@ def by_torch(case: Case, repeats: int) -> Row:
         return torch.autograd.grad(energy, leaf)
 
     def chunks(function: Callable[[torch.Tensor], Any]) -> float:
-        return median_seconds(lambda: [function(part) for part in batch.split(CHUNK)], max(3, repeats // 3))
+        return processor_seconds(lambda: [function(part) for part in batch.split(CHUNK)], max(3, repeats // 3))
 
     return {
         "what": f"{case.name}, PyTorch eager",
-        "V, single ms": 1e3 * median_seconds(lambda: value(batch[:1]), repeats),
-        "V + gradient, single ms": 1e3 * median_seconds(lambda: both(batch[:1]), repeats),
+        "V, single ms": 1e3 * processor_seconds(lambda: value(batch[:1]), repeats),
+        "V + gradient, single ms": 1e3 * processor_seconds(lambda: both(batch[:1]), repeats),
         "V, batch us": 1e6 / BATCH * chunks(value),
         "V + gradient, batch us": 1e6 / BATCH * chunks(both),
     }
@@ -135,14 +139,13 @@ def by_torch(case: Case, repeats: int) -> Row:
 def by_pybamm(case: Case, repeats: int) -> list[Row]:
     """IDAKLU at PyBaMM's default mesh and at the converged one, one solve at a time."""
     from twin.case_studies.benchmarks.peer import CONVERGED, DEFAULT, idaklu
-    from twin.case_studies.benchmarks.timing import median_seconds
 
     _, c, x = case.setting
     draw = case.model.drawn(case.model.space.nominal[None], c)
-    found = []
+    found: list[Row] = []
     for fineness in (DEFAULT, CONVERGED):
         solvers = (idaklu(case.model.reference, fineness, draw, x[:, 0], names) for names in ((), case.sensitivities))
-        plain, sensitive = (1e3 * median_seconds(solve, repeats) for solve in solvers)
+        plain, sensitive = (1e3 * processor_seconds(solve, repeats) for solve in solvers)
         row = {"V, single ms": plain, "V + gradient, single ms": sensitive}
         found.append({"what": f"{case.name.split(',')[0]}, PyBaMM SPM, {fineness.name}"} | row)
     return found

@@ -90,11 +90,15 @@ def surrogate(model: DiffusionSPM, network: Network, weights: TorchWeights) -> S
     return Surrogate(model, network, weights_to_numpy(weights), "physics", None, {})
 
 
+def untrained(model: DiffusionSPM) -> TorchWeights:
+    """Weights of zero: the lower level alone."""
+    return {k: 0 * w for k, w in model.recipe.network.init(torch.Generator().manual_seed(SEED)).items()}
+
+
 def modes(study: Study, lower: str, model: DiffusionSPM) -> list[Row]:
     """No training, physics alone, both, and data alone, on one lower level."""
     network, scale = model.recipe.network, model.recipe.scale
-    nothing = {k: 0 * w for k, w in network.init(torch.Generator().manual_seed(SEED)).items()}
-    rows = [judged(study, f"{lower}: alone", surrogate(model, network, nothing))]
+    rows = [judged(study, f"{lower}: alone", surrogate(model, network, untrained(model)))]
     rows.append(run(study, f"{lower}: physics", physics(model, network), study.stages, model=model)[0])
     for n in study.counts:
         solves = reference_solves(model, n=n, points=50, seed=SEED)
@@ -135,8 +139,7 @@ def processes(study: Study) -> list[Row]:
     """Principal components and Gaussian processes, on the voltage and on what the lower level leaves over."""
     model, rows = study.model, []
     network = model.recipe.network
-    nothing = {k: 0 * w for k, w in network.init(torch.Generator().manual_seed(SEED)).items()}
-    below = surrogate(model, network, nothing)
+    below = surrogate(model, network, untrained(model))
     for name, base in (("PCA + GP", None), ("PCA + GP on the lower level", below)):
         for n in study.counts:
             solves = reference_solves(model, n=n, points=100, seed=SEED)

@@ -23,13 +23,14 @@ def test_the_grid_posterior_of_a_conjugate_case_is_the_known_one() -> None:
     grid = np.linspace(-4, 4, 401)
     voltage = np.repeat(grid[:, None], 50, axis=1)
     y = 0.3 + 0.1 * rng.standard_normal(50)
-    mean, sd = pinnstripes2.exact_posterior(
+    mean, sd, width = pinnstripes2.exact_posterior(
         pinnstripes2.Reference(np.stack([grid, grid], axis=-1), voltage, 0.0),
         y,
         HalfNormal(10.0),
     )
     np.testing.assert_allclose(mean[0], y.mean(), atol=2e-3)
     np.testing.assert_allclose(sd[0], y.std() / np.sqrt(48), rtol=0.05)
+    np.testing.assert_allclose(width[0], 2 * 1.645 * sd[0], rtol=0.06)
 
 
 def test_posterior_through_the_surrogate_is_that_of_pybamms_likelihood(reference: pinnstripes2.Reference) -> None:

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twin.arrays import horner, like, namespace, safe_sqrt, to_numpy
+from twin.arrays import floored, horner, like, namespace, polynomial, safe_sqrt, to_numpy
 
 jax.config.update("jax_enable_x64", True)
 
@@ -59,3 +59,19 @@ def test_to_numpy_leaves_the_gradient_behind() -> None:
     values = np.arange(3.0)
     np.testing.assert_array_equal(to_numpy(torch.tensor(values, requires_grad=True) * 1), values)
     np.testing.assert_array_equal(to_numpy(jnp.asarray(values)), values)
+
+
+@pytest.mark.parametrize("degree", [0, 1, 3, 4, 7, 28])
+def test_blocks_of_four_terms_give_the_polynomial_of_horners_rule(degree: int) -> None:
+    coefficients = tuple(np.random.default_rng(degree).normal(size=degree + 1))
+    x = np.linspace(-1, 1, 41)
+    expected = horner(coefficients, x)
+    for kind in (np.asarray, torch.asarray, jnp.asarray):
+        np.testing.assert_allclose(to_numpy(polynomial(coefficients, kind(x))), expected, rtol=0, atol=1e-13)
+
+
+def test_a_floor_passes_gradients_above_it_and_none_below() -> None:
+    x = torch.tensor([-1.0, 0.5, 2.0], requires_grad=True)
+    (slope,) = torch.autograd.grad(floored(x, 0.0).sum(), x)
+    np.testing.assert_array_equal(floored(x, 0.0).detach(), [0.0, 0.5, 2.0])
+    np.testing.assert_array_equal(slope, [0.0, 1.0, 1.0])

@@ -1,5 +1,6 @@
 import json
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from twin.arrays import to_numpy
-from twin.networks import MLP, ChebyshevKAN, ModifiedMLP, Network, Stack, below, glorot, is_frozen, sine
+from twin.networks import MLP, ChebyshevKAN, ModifiedMLP, Network, Stack, below, glorot, is_frozen, onto, sine
 from twin.space import Floats
 from twin.specification import network_from, specification_of
 
@@ -134,3 +135,12 @@ def test_unknown_networks_are_refused_with_the_known_ones() -> None:
         specification_of(Other())  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="unknown network 'GPT'; known: MLP"):
         network_from({"kind": "GPT"})
+
+
+@every_network
+def test_a_network_onto_a_matrix_is_its_outputs_times_the_matrix(network: Network) -> None:
+    weights = {k: to_numpy(w) for k, w in fresh(network).items()}
+    matrix = np.array([[1.0, 2.0, -1.0], [0.5, 0.0, 3.0]])
+    x = points(4, 5)
+    bound = partial(network, weights)
+    np.testing.assert_allclose(onto(bound, matrix)(x), bound(x) @ matrix, rtol=1e-12, atol=1e-14)
