@@ -57,6 +57,7 @@ def idaklu(
     def solve() -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return simulation.solve([0.0, times[-1]], t_interp=times, inputs=inputs, **wanted)[VOLTAGE].entries
+            solution = simulation.solve([0.0, times[-1]], t_interp=times, inputs=inputs, **wanted)
+            return solution[VOLTAGE].entries[-len(times) :]
 
     return solve

@@ -10,11 +10,13 @@ from twin.acceptance import Differences, differences, error_table, reference_sol
 from twin.case_studies import surrogates
 from twin.case_studies.benchmarks import closed_form, gaussian_process, spm_modes
 from twin.case_studies.benchmarks.peer import CONVERGED, idaklu
-from twin.case_studies.benchmarks.table import cell, show
+from twin.case_studies.benchmarks.table import Row, cell, show
 from twin.case_studies.shifts import posterior_shifts
 from twin.models import catalogue
+from twin.models.battery.diffusion_levels import steady
 from twin.models.battery.lgm50 import kin4, soh6
 from twin.models.battery.nrel import pinnstripes2
+from twin.space import Floats
 from twin.surrogate import Surrogate, load
 from twin.training.build import Solves
 from twin.training.gauss_newton import GaussNewton
@@ -84,7 +86,7 @@ def test_a_gaussian_process_learns_from_more_curves_and_from_a_lower_level() -> 
     test = smooth_solves(40, 1)
 
     def error(n: int, share: float | None) -> float:
-        def below(theta: np.ndarray, c: np.ndarray, x: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+        def below(theta: Floats, c: Floats, x: Floats) -> Floats:
             fraction = x / x[-1]
             return np.asarray((share or 0) * np.log(theta[:, :1, None]) * fraction)
 
@@ -126,7 +128,7 @@ def test_building_records_how_a_surrogate_came_about_and_repeats_bit_by_bit(tmp_
 
 
 def test_an_unknown_mode_is_refused_with_the_right_ones() -> None:
-    with pytest.raises(ValueError, match="hybrd.*did you mean 'hybrid'.*physics, hybrid, data"):
+    with pytest.raises(ValueError, match=r"hybrd.*did you mean 'hybrid'.*physics, hybrid, data"):
         surrogates.build(pinnstripes2, "hybrd")
 
 
@@ -135,14 +137,14 @@ def test_the_levels_rank_as_their_physics_does(fresh: Solves) -> None:
     study = spm_modes.prepare(quick=True)
     rows = [
         spm_modes.judged(study, name, spm_modes.surrogate(model, model.recipe.network, spm_modes.untrained(model)))
-        for name, model in (("frozen", study.model), ("steady", replace(study.model, lower_level=spm_modes.steady)))
+        for name, model in (("frozen", study.model), ("steady", replace(study.model, lower_level=steady)))
     ]
     mesh = spm_modes.mesh(study)
     assert mesh["median mV"] < rows[0]["median mV"] < 0.1 * rows[1]["median mV"]
 
 
 def test_rows_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [{"what": "a", "mV": 0.12345, "n": 3}, {"what": "b", "mV": None}]
+    rows: list[Row] = [{"what": "a", "mV": 0.12345, "n": 3}, {"what": "b", "mV": None}]
     show("title", rows, as_json=True)
     assert json.loads(capsys.readouterr().out) == {"title": "title", "rows": rows}
     show("title", rows, as_json=False)
