@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 from twin.case_studies.console import Exit, guarded, leave, say
@@ -21,9 +20,12 @@ app = typer.Typer(
 data_app = typer.Typer(no_args_is_help=True, help="Measured data sets: what there is, and how to get it.")
 app.add_typer(data_app, name="data")
 
+USAGE_ERROR: Any = typer.BadParameter.__mro__[2]
+"""``ClickException`` of the click that typer stands on: since 0.26 typer carries its own copy of it."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON instead of text.")]
 Preset = Annotated[str | None, typer.Option(help="Preset of the model; 'twin models NAME' lists them.")]
-Seed = Annotated[int, typer.Option(help="Seed; the same seed gives the same answer.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed; the same seed gives the same answer.")]
 Budget = Annotated[float | None, typer.Option(help="Stop after this many seconds and keep what is finished.")]
 
 
@@ -182,13 +184,12 @@ def main() -> None:
     """Entry point: usage errors end with 2 and one message, as all bad input does."""
     try:
         app(standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        say(error.format_message())
+    except USAGE_ERROR as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "twin"
+        say(f"error: {error.format_message().rstrip('.') or 'no command given'}; see '{command} --help'")
         leave(Exit.BAD_INPUT)
-    except click.ClickException as error:
-        say(f"error: {error.format_message()}; see 'twin --help'")
-        leave(Exit.BAD_INPUT)
-    except click.Abort:
+    except typer.Abort:
         say("stopped by the user; nothing was written")
         leave(Exit.STOPPED)
     sys.exit(Exit.DONE)

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from twin.atomic import replaced, require_writable
 from twin.case_studies import calibration, surrogates
 from twin.case_studies.console import Exit, StoppedError, console, interruptible, say
@@ -12,9 +14,12 @@ from twin.case_studies.study import Study
 from twin.inference.posterior_file import load
 from twin.inference.report import write_report
 from twin.models import catalogue
+from twin.space import nearest
 from twin.surrogate import load as load_surrogate
 from twin.surrogate import read_header, save
 from twin.training.build import Trainable
+
+DEVICES = ("cpu", "cuda")
 
 
 def calibrate(study: Study, *, as_json: bool) -> Exit:
@@ -67,7 +72,10 @@ def train(
 ) -> Exit:
     """Trains, checks and saves a surrogate; a checkpoint beside it survives an interruption."""
     model = trainable(name, preset)
+    require_device(device)
     require_writable(out.parent)
+    if out.is_dir():
+        raise ValueError(f"{out}: is a folder; --out must be a file")
     checkpoint = out.with_name(out.name + ".checkpoint")
     with training_progress() as progress:
         surrogate = surrogates.build(
@@ -83,6 +91,14 @@ def train(
     if not finished:
         raise StoppedError(f"{surrogate.record['training']['ended']}; what is trained is in {out}, go on with --resume")
     return Exit.DONE
+
+
+def require_device(device: str) -> None:
+    """ValueError if training cannot run on ``device``."""
+    if device not in DEVICES:
+        raise ValueError(f"no device {device!r}{nearest(device, DEVICES)}")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device cuda: no GPU that PyTorch can use was found; leave the option away to train on cpu")
 
 
 def check(what: str, preset: str | None, *, n: int, seed: int, as_json: bool) -> Exit:

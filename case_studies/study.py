@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -24,11 +24,11 @@ class Study(BaseModel):
     condition: dict[str, float] = {}
     fix: dict[str, float] = {}
     noise: str = "gaussian"
-    discrepancy: dict[str, float] = {}
+    discrepancy: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
     surrogate: Path | None = None
     surrogate_error: bool = True
     sampler: str = "ladder"
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     time_budget: float | None = Field(default=None, gt=0)
 
 
@@ -44,6 +44,8 @@ def study_of(options: dict[str, Any], config: Path | None) -> Study:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
+        if first["type"] in ("missing", "too_short"):
+            raise ValueError(f"{where} is not given; see 'twin calibrate --help', or write it in --config") from error
         raise ValueError(f"{config or 'options'}: {where}: {first['msg']}, got {first['input']!r}") from error
 
 

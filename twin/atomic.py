@@ -11,7 +11,7 @@ from pathlib import Path
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its place if the block ends well, and is removed if not."""
-    require_writable(path.parent)
+    _make(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     temporary = Path(name)
@@ -26,7 +26,7 @@ def replaced(path: Path) -> Iterator[Path]:
 @contextmanager
 def replaced_folder(path: Path) -> Iterator[Path]:
     """The same for a folder; an older one at ``path`` stays until the new one is complete."""
-    require_writable(path.parent)
+    _make(path.parent)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
         yield temporary
@@ -41,10 +41,14 @@ def replaced_folder(path: Path) -> Iterator[Path]:
 
 
 def require_writable(folder: Path) -> None:
-    """Creates the folder; ValueError if nothing can be written into it."""
+    """ValueError if nothing can be written into ``folder``, or it cannot be made; leaves nothing behind."""
+    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryDirectory(dir=existing, prefix=".twin.").cleanup()
     except OSError as error:
-        raise ValueError(f"{folder}: cannot create this folder ({error.strerror}); choose another --out") from error
-    if not os.access(folder, os.W_OK):
-        raise ValueError(f"{folder}: no permission to write here; choose another --out")
+        raise ValueError(f"{folder}: cannot write here ({existing}: {error.strerror}); choose another --out") from error
+
+
+def _make(folder: Path) -> None:
+    require_writable(folder)
+    folder.mkdir(parents=True, exist_ok=True)

@@ -38,6 +38,8 @@ def read(model: Reader, cell: Cell, table: Table, given: Mapping[str, float], *,
     """
     for name in given:
         model.conditions.index(name)
+    if len(table) < 2:
+        raise ValueError(f"{table.path}: {len(table)} row of measurements in {table.label}; expected at least 2")
     times = table.increasing("time", "s")
     voltage = table.number("voltage", "V")
     current = table.number("current", "A")

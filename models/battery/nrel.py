@@ -32,7 +32,7 @@ def draw_pinnstripes2(cell: Cell, theta: Mapping[str, Array], c: Mapping[str, Ar
 
 RECIPE = Recipe(
     network=MLP(inputs=DiffusionSPM.inputs, hidden=(8, 8), outputs=DiffusionSPM.outputs, output_scale=0.1),
-    stages=(GaussNewton(steps=60, batch=256),),
+    stages=(GaussNewton(steps=120, batch=256),),
     solves=64,
     scale=1e-4,
 )
