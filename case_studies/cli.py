@@ -21,7 +21,7 @@ data_app = typer.Typer(no_args_is_help=True, help="Measured data sets: what ther
 app.add_typer(data_app, name="data")
 
 USAGE_ERROR: Any = typer.BadParameter.__mro__[2]
-"""``ClickException`` of the click that typer stands on: since 0.26 typer carries its own copy of it."""
+"""``ClickException`` of the click that typer stands on, which may be its own copy (typer 0.29)."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON instead of text.")]
 Preset = Annotated[str | None, typer.Option(help="Preset of the model; 'twin models NAME' lists them.")]

@@ -84,12 +84,11 @@ def train(
         )  # fmt: skip
     save(surrogate, out)
     finished = surrogate.record["training"]["ended"] == "steps"
-    if finished:
-        checkpoint.unlink(missing_ok=True)
-    _print_errors(surrogate.record, as_json=as_json)
-    say(f"written: {out}")
     if not finished:
         raise StoppedError(f"{surrogate.record['training']['ended']}; what is trained is in {out}, go on with --resume")
+    checkpoint.unlink(missing_ok=True)
+    _print_errors(surrogate.record, as_json=as_json)
+    say(f"written: {out}")
     return Exit.DONE
 
 

@@ -63,6 +63,7 @@ def build(
 ) -> Surrogate:
     """A surrogate with its record: how it was trained, from how many solves, and its held-out errors.
 
+    When training was stopped early the errors are left out, and inference refuses the surrogate until it is done.
     ValueError for an unknown mode.
     """
     if mode not in MODES:
@@ -75,17 +76,7 @@ def build(
         MODES[mode](model, chosen, solves), chosen.stages, seed=seed, device=device, time_budget=time_budget,
         checkpoint=checkpoint, resume=resume, progress=progress,
     )  # fmt: skip
-    surrogate = Surrogate(model, chosen.network, weights_to_numpy(trained.weights), mode, None, {})
-    found = differences(surrogate, reference_solves(model, n=holdout, points=CURVE, seed=seed + HOLDOUT_SEED))
-    draws = (model.space + model.conditions).draw(holdout // 2, seed + HOLDOUT_SEED + 2)
-    independent = differences(surrogate, solves_at(model, draws, points=CURVE))
     record = {
-        "errors": error_table(model, found),
-        "errors_independent_draws": error_table(model, independent),
-        "gradient": gradient_error(
-            surrogate, model, n=GRADIENT_POINTS, seed=seed + HOLDOUT_SEED + 1, step=GRADIENT_STEP
-        ),
-        "cost": cost_of(surrogate, model.conditions.nominal, model.abscissa(model.conditions.nominal, CURVE)),
         "reference_solves": 0 if solves is None else chosen.solves,
         "training": {
             "seconds": round(trained.seconds, 1),
@@ -98,7 +89,24 @@ def build(
         },
         "versions": {name: version(name) for name in ("torch", "numpy", "scipy")},
     }
-    return replace(surrogate, errors=error_model(found), record=record)
+    surrogate = Surrogate(model, chosen.network, weights_to_numpy(trained.weights), mode, None, record)
+    return judged(surrogate, seed + HOLDOUT_SEED, holdout) if trained.finished else surrogate
+
+
+def judged(surrogate: Surrogate, seed: int, holdout: int) -> Surrogate:
+    """The surrogate with its error model, and the held-out errors and the cost in its record."""
+    model = surrogate.model
+    found = differences(surrogate, reference_solves(model, n=holdout, points=CURVE, seed=seed))
+    draws = (model.space + model.conditions).draw(holdout // 2, seed + 2)
+    independent = differences(surrogate, solves_at(model, draws, points=CURVE))
+    nominal = model.conditions.nominal
+    errors = {
+        "errors": error_table(model, found),
+        "errors_independent_draws": error_table(model, independent),
+        "gradient": gradient_error(surrogate, model, n=GRADIENT_POINTS, seed=seed + 1, step=GRADIENT_STEP),
+        "cost": cost_of(surrogate, nominal, model.abscissa(nominal, CURVE)),
+    }
+    return replace(surrogate, errors=error_model(found), record={**errors, **surrogate.record})
 
 
 def check(forward: Forward, *, n: int, seed: int, noise: float | None = None) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def sample_nuts(
     found = find_modes(density, seed=seed) if modes is None else modes
     whitening = found.whitening
     with jax.enable_x64(True):
-        energy = potential(density, whitening)
+        energy = jax.jit(potential(density, whitening))
         kernel = NUTS(
             potential_fn=energy,
             dense_mass=True,

@@ -4,11 +4,19 @@ Physics asks ``xp = namespace(x)`` and uses the functions of the array API stand
 standard lacks and physics needs stands here, written with what it has.
 """
 
+import sys
 from types import ModuleType
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device, is_array_api_obj, is_numpy_array
+from array_api_compat import (
+    array_namespace,
+    device,
+    is_array_api_obj,
+    is_jax_array,
+    is_numpy_array,
+    is_torch_array,
+)
 
 Array = Any
 """A NumPy, PyTorch or JAX array. The three share no base class; shapes are in the docstrings."""
@@ -67,6 +75,15 @@ def polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
         terms = zip(rising[start : start + 4], powers, strict=False)
         result = result * fourth + sum(c * power for c, power in terms)
     return result
+
+
+def detached(x: Array) -> Array:
+    """The same values, through which no derivative flows."""
+    if is_torch_array(x):
+        return x.detach()
+    if is_jax_array(x):
+        return sys.modules["jax"].lax.stop_gradient(x)
+    return x
 
 
 def to_numpy(x: Array) -> np.ndarray[Any, np.dtype[Any]]:

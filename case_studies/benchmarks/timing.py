@@ -29,7 +29,8 @@ def cost_of(forward: Forward, c: Floats, x: Floats, *, repeats: int = REPEATS) -
         one = jax.jit(jax.value_and_grad(energy))
         many = jax.jit(lambda batch: jax.lax.map(jax.value_and_grad(energy), batch, batch_size=CHUNK))
         theta = jnp.asarray(forward.space.sobol(1024, 0)[:BATCH])
-        single = median_seconds(lambda: jax.block_until_ready(one(theta[0])), 10 * repeats)
+        first = theta[0]
+        single = median_seconds(lambda: jax.block_until_ready(one(first)), 10 * repeats)
         batch = median_seconds(lambda: jax.block_until_ready(many(theta)), repeats)
     return {"single_ms": 1e3 * single, "batch_us": 1e6 * batch / BATCH}
 

@@ -13,9 +13,11 @@ import numpy as np
 from twin.experiment import Experiment
 from twin.models.battery.cell import Cell
 from twin.models.battery.protocol import sampled_current
-from twin.space import Floats, Space
+from twin.space import Floats, Space, nearest
 from twin.table import Table
 
+COLUMNS = ("time", "voltage", "current", "T_amb")
+"""What is read of a table; the ambient temperature may be missing."""
 CONSTANT_WITHIN = 0.02
 """Largest relative departure from the median that still counts as a constant current."""
 RESTING = 0.01
@@ -38,6 +40,9 @@ def read(model: Reader, cell: Cell, table: Table, given: Mapping[str, float], *,
     """
     for name in given:
         model.conditions.index(name)
+    for name in table.rename:
+        if name not in COLUMNS:
+            raise ValueError(f"--column {name}: a cell's table has no such quantity{nearest(name, COLUMNS)}")
     if len(table) < 2:
         raise ValueError(f"{table.path}: {len(table)} row of measurements in {table.label}; expected at least 2")
     times = table.increasing("time", "s")

@@ -1,5 +1,6 @@
 """The commands from end to end: what they write, print and return."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -126,3 +127,19 @@ def test_control_c_ends_a_calibration_at_once_and_leaves_nothing(tmp_path: Path)
     assert "stopped: by the user" in rest
     assert "Traceback" not in rest
     assert list(tmp_path.iterdir()) == []
+
+
+def test_check_prints_the_error_table_of_the_interface(twin: Run) -> None:
+    code, out, _ = twin("check", "battery_spm", "--preset", "esoh4", "--n", 2, "--json")
+    table = json.loads(out)
+    assert code == 0
+    assert {"model", "mode", "n", "observables", "gradient", "cost", "reference"} <= set(table)
+    assert set(table["observables"]["voltage"]) >= {"unit", "median", "p95", "p99", "max", "bias"}
+
+
+def test_without_pybamm_check_says_which_extra_to_install(twin: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pybamm", None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, package=None: None)
+    code, out, error = twin("check", "battery_spm", "--preset", "esoh4", "--n", 2)
+    assert (code, out) == (2, "")
+    assert "twincal[battery]" in error
