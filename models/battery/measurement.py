@@ -1,8 +1,8 @@
 """From a cycler's table to an experiment.
 
 Needs the columns time, voltage and current. A constant current becomes the condition ``c_rate``, a varying one the
-second column of the abscissa. The rested voltage in the row before the first selected one, if its current is zero,
-becomes the condition ``start_voltage``.
+second column of the abscissa. The rested voltage in the row before the first selected one, or in the first row, if
+its current is zero, becomes the condition ``start_voltage``.
 """
 
 from collections.abc import Mapping
@@ -50,8 +50,11 @@ def read(model: Reader, cell: Cell, table: Table, given: Mapping[str, float], *,
     current = table.number("current", "A")
     conditions, notes = dict(zip(model.conditions.names, model.conditions.nominal.tolist(), strict=True)), []
     start, rested = _rest_before(table, cell)
+    where = "before the first one"
     if start is None:
         start = float(times[0])
+        if abs(current[0]) <= RESTING * cell.capacity:
+            rested, where = float(voltage[0]), "at the top"
     level = float(np.median(current))
     varying = sampled_current(times, current, CONSTANT_WITHIN)
     if varying is None:
@@ -66,7 +69,7 @@ def read(model: Reader, cell: Cell, table: Table, given: Mapping[str, float], *,
         conditions["temperature"] = float(np.mean(table.number("T_amb", "K")))
     if rested is not None and "start_voltage" in model.conditions.names:
         conditions["start_voltage"] = rested
-        notes.append(f"start voltage {rested:.4g} V from the row before the first one")
+        notes.append(f"start voltage {rested:.4g} V from the row {where}")
     conditions |= given
     if "start_voltage" in model.conditions.names and rested is None and "start_voltage" not in given:
         notes.append(f"start voltage assumed to be {conditions['start_voltage']:.4g} V: no rest precedes the data")
