@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from twin.case_studies.demonstration import EXAMPLES
+from twin.model import until_end
 from twin.models.battery_spm import PRESETS
 
 RATES = (0.2, 1.0)
@@ -25,7 +26,8 @@ def table() -> pd.DataFrame:
     for c_rate in RATES:
         c = model.conditions.pack({"c_rate": c_rate, "start_voltage": START_VOLTAGE})
         times = np.round(np.linspace(10.0, 3600 / c_rate, POINTS), 0)
-        voltage = model.simulate(model.space.pack(truth)[None], c, times[:, None])[0, :, 0]
+        solved = model.simulate(model.space.pack(truth)[None], c, times[:, None])
+        voltage = until_end(model, solved)[0, :, 0]
         reached = np.isfinite(voltage)
         measured = voltage[reached] + NOISE * rng.standard_normal(int(reached.sum()))
         rest = pd.DataFrame({"step": ["rest"], "time_s": [0.0], "current_A": [0.0], "voltage_V": [START_VOLTAGE]})

@@ -16,7 +16,7 @@ from twin.case_studies.forwards import forward_of, with_fixed
 from twin.forward import in_chunks
 from twin.inference.posterior import Posterior
 from twin.inference.posterior_file import load
-from twin.model import Forward, Model
+from twin.model import Forward, Model, until_end
 from twin.models import catalogue
 from twin.space import Floats, nearest
 
@@ -112,7 +112,7 @@ def compare(
     packed = [forward.conditions.pack(c) for c in (baseline, changed)]
     x = min((model.abscissa(c, POINTS) for c in packed), key=lambda grid: float(grid[-1, 0]))
     scenarios = [
-        Scenario(c, x, ended(model, in_chunks(forward, draws, vector, x)))
+        Scenario(c, x, until_end(model, in_chunks(forward, draws, vector, x)))
         for c, draws, vector in zip((baseline, changed), (theta, moved), packed, strict=True)
     ]
     return Comparison(*scenarios)
@@ -122,11 +122,6 @@ def thinned(posterior: Posterior, p: int) -> Floats:
     """At most ``DRAWS`` draws (n, p) of the model's own parameters, evenly over all chains."""
     flat = posterior.theta.reshape(-1, posterior.theta.shape[-1])[:, :p]
     return np.asarray(flat[:: max(1, len(flat) // DRAWS)][:DRAWS])
-
-
-def ended(model: Model, y: Floats) -> Floats:
-    """Predictions with NaN from the end of each draw's experiment on."""
-    return np.where(model.valid(y)[..., None], y, np.nan)
 
 
 def tabulate(model: Model, compared: Comparison) -> pd.DataFrame:

@@ -7,7 +7,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from twin.acceptance import differences, error_model, error_table, gradient_error, reference_solves, solves_at
+from twin.acceptance import (
+    differences,
+    error_calibration,
+    error_model,
+    error_table,
+    gradient_error,
+    reference_solves,
+    solves_at,
+)
 from twin.case_studies.benchmarks.timing import cost_of
 from twin.case_studies.shifts import posterior_shifts
 from twin.model import Exact, Forward, Model
@@ -94,19 +102,24 @@ def build(
 
 
 def judged(surrogate: Surrogate, seed: int, holdout: int) -> Surrogate:
-    """The surrogate with its error model, and the held-out errors and the cost in its record."""
+    """The surrogate with its error model, and the held-out errors and the cost in its record.
+
+    The error model is fitted to solves at Sobol points and tried on independent draws.
+    """
     model = surrogate.model
     found = differences(surrogate, reference_solves(model, n=holdout, points=CURVE, seed=seed))
     draws = (model.space + model.conditions).draw(holdout // 2, seed + 2)
     independent = differences(surrogate, solves_at(model, draws, points=CURVE))
     nominal = model.conditions.nominal
+    fitted = error_model(model, found)
     errors = {
         "errors": error_table(model, found),
         "errors_independent_draws": error_table(model, independent),
+        "error_model": error_calibration(model, fitted, independent),
         "gradient": gradient_error(surrogate, model, n=GRADIENT_POINTS, seed=seed + 1, step=GRADIENT_STEP),
         "cost": cost_of(surrogate, nominal, model.abscissa(nominal, CURVE)),
     }
-    return replace(surrogate, errors=error_model(found), record={**errors, **surrogate.record})
+    return replace(surrogate, errors=fitted, record={**surrogate.record, **errors})
 
 
 def check(forward: Forward, *, n: int, seed: int, noise: float | None = None) -> dict[str, Any]:

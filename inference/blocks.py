@@ -1,7 +1,7 @@
 """Experiments made ready for the likelihood: checked against the forward map, cut to arrays, indexed.
 
 The extended space holds, in this order: the forward map's θ, one noise scale per observable (or per observable
-and experiment), one discrepancy size per observable, the discrepancy's coefficients per experiment.
+and experiment), one discrepancy size per observable, and the coefficients of patterns that cannot be integrated out.
 """
 
 from collections.abc import Sequence
@@ -10,31 +10,22 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from twin.error import ForwardError
 from twin.experiment import Experiment
 from twin.inference.discrepancy import Discrepancy
 from twin.model import Forward, Observable
-from twin.priors import HalfNormal, Normal
+from twin.priors import HalfNormal
 from twin.space import Floats, Parameter, Space, nearest
-
-
-@dataclass(frozen=True, eq=False)
-class Latent:
-    """A discrepancy's basis (n, m) and where its size and its m coefficients stand in the extended θ."""
-
-    basis: Floats
-    size: int
-    start: int
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
     """One experiment: n abscissae, q observables.
 
-    ``columns`` picks its observables from the forward map's; ``y`` is 0 where ``mask`` is False; ``variance``
-    and ``bias`` (n, q) are the measurement's own variance plus the surrogate's, and the surrogate's bias;
-    ``surrogate`` (n, q) is the surrogate's root-mean-square error left after correction (reported, not used);
-    ``noise`` gives the index of each observable's noise scale in the extended θ; ``points`` are the measured
-    values' positions in the flattened (n q).
+    ``columns`` picks its observables from the forward map's; ``y`` is 0 where ``mask`` is False; ``own`` (n, q) is
+    the measurement's own variance; ``error`` the forward map's, of these observables; ``noise`` gives the index of
+    each observable's noise scale in the extended θ; ``points`` are the measured values' positions in the
+    flattened (n q).
     """
 
     experiment: Experiment
@@ -43,11 +34,9 @@ class Block:
     columns: tuple[int, ...]
     y: Floats
     mask: npt.NDArray[np.bool_]
-    variance: Floats
-    bias: Floats
-    surrogate: Floats
+    own: Floats
+    error: ForwardError | None
     noise: tuple[int, ...]
-    latent: tuple[Latent | None, ...]
     points: npt.NDArray[np.int64]
 
 
@@ -90,46 +79,35 @@ def noise_space(forward: Forward, experiments: Sequence[Experiment], per_experim
     return Space(tuple(parameters))
 
 
-def discrepancy_space(forward: Forward, experiments: Sequence[Experiment], discrepancy: Discrepancy | None) -> Space:
-    """Sizes, then coefficients; empty without a discrepancy. ValueError for an observable nobody measured."""
+def size_space(forward: Forward, experiments: Sequence[Experiment], discrepancy: Discrepancy | None) -> Space:
+    """Sizes of the discrepancy; empty without one. ValueError for an observable nobody measured."""
     if discrepancy is None:
         return Space(())
     units = {o.name: o.unit for o in forward.observables}
     measured = tuple(dict.fromkeys(name for e in experiments for name in e.observables))
-    sizes, coefficients = [], []
+    sizes = []
     for name, scale in discrepancy.scale.items():
         if name not in measured:
             raise ValueError(f"discrepancy: no observable {name!r} was measured{nearest(name, measured)}")
-        sizes.append(
-            Parameter(
-                f"discrepancy_{name}", units[name], HalfNormal(scale), scale, f"size of {name}'s model error", "user"
-            )
-        )
-        for e in experiments:
-            if name in e.observables:
-                coefficients += [_coefficient(name, e, k) for k in range(discrepancy.kernel.terms)]
-    return Space((*sizes, *coefficients))
+        meaning = f"size of {name}'s model error"
+        prior = HalfNormal(scale)
+        sizes.append(Parameter(size_name(name), units[name], prior, scale, meaning, discrepancy.source))
+    return Space(tuple(sizes))
 
 
-def prepare(
-    forward: Forward,
-    experiment: Experiment,
-    space: Space,
-    *,
-    noise_per_experiment: bool,
-    discrepancy: Discrepancy | None,
-    surrogate_error: bool,
-) -> Block:
+def size_name(observable: str) -> str:
+    """``discrepancy_voltage``."""
+    return f"discrepancy_{observable}"
+
+
+def prepare(forward: Forward, experiment: Experiment, space: Space, *, noise_per_experiment: bool) -> Block:
     """The block of one experiment whose nuisance parameters stand in ``space``."""
     names = [o.name for o in forward.observables]
     columns = tuple(names.index(name) for name in experiment.observables)
     c = forward.conditions.pack(experiment.conditions)
     mask = np.asarray(experiment.mask, dtype=bool)
-    shape = experiment.y.shape
-    error = forward.error(c, experiment.x)
-    bias, sd = (np.zeros(shape), np.zeros(shape)) if error is None else (e[:, list(columns)] for e in error)
-    own = np.zeros(shape) if experiment.sd is None else np.where(mask, experiment.sd, 0.0)
     owner = experiment if noise_per_experiment else None
+    error = forward.error(c, experiment.x)
     return Block(
         experiment=experiment,
         c=c,
@@ -137,28 +115,11 @@ def prepare(
         columns=columns,
         y=np.where(mask, experiment.y, 0.0),
         mask=mask,
-        variance=own**2 + (sd**2 if surrogate_error else 0.0),
-        bias=bias if surrogate_error else np.zeros(shape),
-        surrogate=sd if surrogate_error else np.sqrt(sd**2 + bias**2),
+        own=np.zeros(mask.shape) if experiment.sd is None else np.where(mask, experiment.sd, 0.0) ** 2,
+        error=None if error is None else error.of(columns),
         noise=tuple(space.index(noise_name(name, owner)) for name in experiment.observables),
-        latent=tuple(_latent(experiment, name, space, discrepancy) for name in experiment.observables),
         points=np.flatnonzero(mask.ravel()),
     )
-
-
-def _latent(experiment: Experiment, observable: str, space: Space, discrepancy: Discrepancy | None) -> Latent | None:
-    if discrepancy is None or observable not in discrepancy.scale:
-        return None
-    return Latent(
-        basis=discrepancy.basis(experiment.x),
-        size=space.index(f"discrepancy_{observable}"),
-        start=space.index(_coefficient(observable, experiment, 0).name),
-    )
-
-
-def _coefficient(observable: str, experiment: Experiment, k: int) -> Parameter:
-    name = f"discrepancy_{observable}[{label(experiment)}][{k}]"
-    return Parameter(name, "1", Normal(0.0, 1.0), 0.0, "coefficient of the model error", "Solin & Särkkä 2020")
 
 
 def _noise_parameter(observable: Observable, name: str) -> Parameter:

@@ -5,8 +5,8 @@ first coordinate and L the half-width of the box on which the basis vanishes:
 
     δ(s) = α Σ_k √S(√λ_k) φ_k(s) β_k,   φ_k(s) = √(1/L) sin(√λ_k (s + L)),   √λ_k = kπ/(2L),   β_k ~ N(0, 1)
 
-α is the discrepancy's standard deviation in the observable's unit. Since the β_k are parameters, the likelihood
-still factorises over points, whatever the noise law.
+α is the discrepancy's standard deviation in the observable's unit. Under Gaussian noise the β_k are integrated out;
+under another law they are parameters, and the likelihood factorises over points.
 """
 
 import math
@@ -93,16 +93,20 @@ class Matern32:
         return density
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Discrepancy:
     """Which observables get a discrepancy, how large a priori, and how smooth.
 
     ``scale`` maps an observable to the scale of the half-normal prior of its α, in the observable's unit
-    (for instance 0.010 V); observables not named get none.
+    (for instance 0.010 V), ``source`` says where that comes from; observables not named get none.
+    ``orthogonal_at`` is the forward map's θ (p,) at whose sensitivities the discrepancy is kept orthogonal
+    (``orthogonal.py``), None where it may compete with the parameters.
     """
 
     scale: Mapping[str, float]
     kernel: Kernel = SquaredExponential()
+    orthogonal_at: Floats | None = None
+    source: str = "user"
 
     def basis(self, x: Floats) -> Floats:
         """Columns √S(√λ_k) φ_k (n, terms) at the abscissa ``x`` (n, d), of which the first column counts."""

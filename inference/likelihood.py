@@ -1,36 +1,57 @@
 """What a forward map is worth against measurements.
 
-For experiment e, point i and observable j, with f the forward map, (b, s) the surrogate's bias and standard
-deviation, ς the measurement's own standard deviation, δ the discrepancy and σ_j the sampled noise scale:
+For experiment e, point i and observable j, with f the forward map, its error of mean b and covariance
+Σ_k s_k² φ_k φ_kᵀ + diag(r²) (``twin/error.py``), the measurement's own standard deviation ς, discrepancy δ and
+sampled noise scale σ_j:
 
-    y_eij = f_ij(θ, c_e) - b_eij + δ_eij + ε,      ε ~ noise law of scale √(σ_j² + ς_eij² + s_eij²)
+    y_eij = f_ij(θ, c_e) - b_eij(θ) - Σ_k s_k(θ) ξ_k φ_keij + δ_eij + ε,     ε ~ noise law of scale √(σ_j² + ς² + r²)
 
-All of it runs under NumPy, PyTorch and JAX and is batched over the leading axes of the extended θ.
+ξ and the discrepancy's coefficients are standard normal; under Gaussian noise they are integrated out
+(``low_rank.py``). All of it runs under NumPy, PyTorch and JAX and is batched over the leading axes of the extended θ.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from twin.arrays import Array, like, namespace
 from twin.experiment import Experiment
-from twin.inference.blocks import Block, discrepancy_space, noise_space, prepare, require_fit
+from twin.inference import low_rank
+from twin.inference.blocks import Block, noise_space, prepare, require_fit, size_space
 from twin.inference.discrepancy import Discrepancy
 from twin.inference.noise import Gaussian, Noise
+from twin.inference.patterns import Patterns, coefficient_space, discrepancy_patterns, error_patterns, sampled
+from twin.inference.treatment import Treatment
 from twin.model import Forward
 from twin.space import Floats, Space
 
 GAUSSIAN = Gaussian()
+
+Measured = tuple[tuple[Array, Array], ...]
+"""y and mask (*batch, n, q) of each experiment; y is finite where the mask is False."""
+
+
+class Outputs(NamedTuple):
+    """What the noise law sees of θ: means and log scales (*batch, m), and its Fisher information there.
+
+    With J the values' Jacobian, w = ``weight`` (*batch, m) and C = ``coupled`` (*batch, m, R) or None, the Fisher
+    information of θ is Jᵀ diag(w) J - (CᵀJ)ᵀ CᵀJ. Values that were not measured have weight 0.
+    """
+
+    values: Array
+    weight: Array
+    coupled: Array | None
 
 
 @dataclass(frozen=True, eq=False)
 class Likelihood:
     """A forward map, the experiments it is held against (one θ for all), and the laws of what remains.
 
-    ``surrogate_error=False`` leaves the forward map's error out, as an explicit choice that is recorded.
-    Raises ValueError where an experiment does not fit the forward map.
+    ``surrogate_error`` says what is made of the forward map's own error. Raises ValueError where an experiment does
+    not fit the forward map.
     """
 
     forward: Forward
@@ -38,7 +59,7 @@ class Likelihood:
     noise: Noise = GAUSSIAN
     noise_per_experiment: bool = False
     discrepancy: Discrepancy | None = None
-    surrogate_error: bool = True
+    surrogate_error: Treatment = Treatment.MARGINALISED
 
     def __post_init__(self) -> None:
         if not self.experiments:
@@ -51,133 +72,213 @@ class Likelihood:
         object.__setattr__(self, "experiments", tuple(self.experiments))
 
     @cached_property
-    def nuisance(self) -> tuple[Space, Space]:
-        """Noise scales, and the discrepancy's sizes and coefficients."""
-        return (
-            noise_space(self.forward, self.experiments, self.noise_per_experiment),
-            discrepancy_space(self.forward, self.experiments, self.discrepancy),
-        )
+    def scales(self) -> Space:
+        """The forward map's parameters, noise scales and sizes of the discrepancy."""
+        noise = noise_space(self.forward, self.experiments, self.noise_per_experiment)
+        return self.forward.space + noise + size_space(self.forward, self.experiments, self.discrepancy)
 
     @cached_property
     def space(self) -> Space:
         """The forward map's parameters and all nuisance parameters."""
-        noise, discrepancy = self.nuisance
-        return self.forward.space + noise + discrepancy
+        return self.scales if self.noise.gaussian else self.scales + coefficient_space(self.patterns)
 
     @cached_property
     def latent(self) -> tuple[str, ...]:
-        """Names of the discrepancy's coefficients: sampled and checked, but of no interest one by one."""
-        sizes = 0 if self.discrepancy is None else len(self.discrepancy.scale)
-        return self.nuisance[1].names[sizes:]
+        """Names of sampled coefficients: checked like all parameters, but of no interest one by one."""
+        return self.space.names[len(self.scales) :]
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """The experiments as arrays."""
-        return tuple(
-            prepare(
-                self.forward,
-                experiment,
-                self.space,
-                noise_per_experiment=self.noise_per_experiment,
-                discrepancy=self.discrepancy,
-                surrogate_error=self.surrogate_error,
-            )
-            for experiment in self.experiments
-        )
+        own = self.noise_per_experiment
+        return tuple(prepare(self.forward, e, self.scales, noise_per_experiment=own) for e in self.experiments)
+
+    @cached_property
+    def patterns(self) -> tuple[Patterns, ...]:
+        """What is correlated over the data."""
+        widened = self.surrogate_error is Treatment.MARGINALISED
+        own = error_patterns(self.blocks, len(self.forward.space)) if widened else ()
+        found = own + discrepancy_patterns(self.forward, self.blocks, self.discrepancy, self.scales)
+        return found if self.noise.gaussian else sampled(found, len(self.scales))
+
+    @property
+    def measured(self) -> Measured:
+        """The experiments' own data, to be replaced by others of the same shapes."""
+        return tuple((b.y, b.mask) for b in self.blocks)
 
     def predict(self, theta: Array, *, discrepancy: bool = True) -> tuple[Array, ...]:
-        """Noise-free predictions f - b (+ δ) of the extended θ, (*batch, n, q) per experiment."""
-        return tuple(self._mean(block, theta, discrepancy) for block in self.blocks)
+        """Noise-free predictions f - b of the extended θ, (*batch, n, q) per experiment.
+
+        With ``discrepancy``, plus what the data say of the correlated errors: the discrepancy's expectation, less
+        the surrogate error's, given θ and the data.
+        """
+        plain = self._mean(theta)
+        if not discrepancy or not self.patterns:
+            return self._cut(plain)
+        if not self.noise.gaussian:
+            return self._cut(plain + sum(f.sampled(theta) for f in self.patterns))
+        law, factor = self._correlated(theta, self.measured)
+        return self._cut(plain + _times(factor, low_rank.coefficients(law)))
 
     def replicate(self, theta: Floats, seed: int) -> tuple[Floats, ...]:
         """New measurements drawn at each extended θ (*batch, P): (*batch, n, q) per experiment."""
         rng = np.random.default_rng(seed)
         means = self.predict(theta)
-        scales = (self._scale(block, theta) for block in self.blocks)
-        return tuple(m + s * self.noise.draw(m.shape, rng) for m, s in zip(means, scales, strict=True))
+        new = tuple(
+            m + s * self.noise.draw(m.shape, rng) for m, s in zip(means, self._cut(self._scale(theta)), strict=True)
+        )
+        if not self.patterns or not self.noise.gaussian:
+            return new
+        law, factor = self._correlated(theta, self.measured)
+        normal = rng.standard_normal((*theta.shape[:-1], factor.shape[-1]))
+        around = self._cut(_times(factor, low_rank.scatter(law, normal)))
+        return tuple(n + a for n, a in zip(new, around, strict=True))
 
     def scale(self, theta: Array) -> tuple[Array, ...]:
-        """The noise law's scale √(σ² + ς² + s²), (*batch, n, q) per experiment."""
-        return tuple(self._scale(block, theta) for block in self.blocks)
+        """The noise law's scale √(σ² + ς² + r²), (*batch, n, q) per experiment."""
+        return self._cut(self._scale(theta))
+
+    def forward_error(self, theta: Floats) -> tuple[Floats, ...]:
+        """Root mean square of the forward map's error left uncorrected (*batch, n, q) per experiment."""
+        own = theta[..., : len(self.forward.space)]
+        found = []
+        for block in self.blocks:
+            square = np.zeros((*theta.shape[:-1], *block.y.shape))
+            if block.error is not None:
+                square = block.error.sd(own) ** 2
+                if self.surrogate_error is Treatment.NONE:
+                    square = square + block.error.mean(own) ** 2
+            found.append(np.sqrt(square))
+        return tuple(found)
 
     def pointwise(self, theta: Array) -> Array:
-        """Log density of every measured value (*batch, points): experiments in order, each row by row."""
-        xp = namespace(theta)
-        parts = []
-        for block in self.blocks:
-            terms = self._terms(block, theta)
-            flat = xp.reshape(terms, (*terms.shape[:-2], terms.shape[-2] * terms.shape[-1]))
-            parts.append(xp.take(flat, like_index(block.points, theta), axis=-1))
-        return xp.concat(parts, axis=-1)
+        """Log density of every measured value (*batch, points): experiments in order, each row by row.
 
-    def log_prob(self, theta: Array) -> Array:
-        """Sum of ``pointwise`` (*batch,)."""
-        xp = namespace(theta)
-        total = theta[..., 0] * 0
-        for block in self.blocks:
-            total = total + xp.sum(self._terms(block, theta), axis=(-2, -1))
-        return total
-
-    def outputs(self, theta: Array) -> tuple[Array, Array]:
-        """What the noise law sees of θ, means and log scales (*batch, 2 values), and its Fisher information there.
-
-        With J the outputs' Jacobian and w the information, JᵀwJ is the Fisher information of θ: the matrix of
-        Gauss-Newton (Fisher scoring). Values that were not measured have information 0.
+        Where errors are correlated it is that of each value given all others, as cross-validation needs it.
         """
         xp = namespace(theta)
-        location, log_scale = self.noise.information
-        values, information = [], []
-        for block in self.blocks:
-            mask = xp.broadcast_to(like_index(block.mask, theta), (*theta.shape[:-1], *block.y.shape))
-            scale = self._scale(block, theta)
-            mean = self._mean(block, theta, discrepancy=True)
-            zero = xp.zeros_like(mean)
-            for output, weight in ((mean, location / scale**2), (xp.log(scale), zero + log_scale)):
-                values.append(xp.reshape(xp.where(mask, output, zero), (*theta.shape[:-1], -1)))
-                information.append(xp.reshape(xp.where(mask, weight, zero), (*theta.shape[:-1], -1)))
-        return xp.concat(values, axis=-1), xp.concat(information, axis=-1)
+        if self._integrated:
+            law, _ = self._correlated(theta, self.measured)
+            terms = low_rank.left_out(law)
+        else:
+            terms = self._independent(theta, self.measured)
+        starts = np.cumsum([0, *(b.y.size for b in self.blocks)])
+        points = np.concatenate([b.points + start for b, start in zip(self.blocks, starts[:-1], strict=True)])
+        return xp.take(terms, _index(points, theta), axis=-1)
 
-    def _terms(self, block: Block, theta: Array) -> Array:
-        """Log densities (*batch, n, q), 0 where nothing was measured."""
+    def log_prob(self, theta: Array, measured: Measured | None = None) -> Array:
+        """Joint log density of the data (*batch,), or of other data of the same shapes."""
         xp = namespace(theta)
-        mean = self._mean(block, theta, discrepancy=True)
-        mask = xp.broadcast_to(like_index(block.mask, theta), mean.shape)
-        residual = xp.where(mask, like(block.y, theta) - mean, xp.zeros_like(mean))
-        terms = self.noise.log_prob(residual, self._scale(block, theta))
+        data = self.measured if measured is None else measured
+        if self._integrated:
+            return low_rank.log_density(self._correlated(theta, data)[0])
+        return xp.sum(self._independent(theta, data), axis=-1)
+
+    def outputs(self, theta: Array, measured: Measured | None = None) -> Outputs:
+        """What Gauss-Newton (Fisher scoring) needs; of the data only the masks count."""
+        xp = namespace(theta)
+        data = self.measured if measured is None else measured
+        location, log_scale = self.noise.information
+        _, mask = self._data(theta, data)
+        mean, scale = self._mean(theta), self._scale(theta)
+        if self.patterns and not self.noise.gaussian:
+            mean = mean + sum(f.sampled(theta) for f in self.patterns)
+        zero = xp.zeros_like(mean)
+        values = xp.concat([xp.where(mask, mean, zero), xp.where(mask, xp.log(scale), zero)], axis=-1)
+        weight = xp.concat([xp.where(mask, location / scale**2, zero), xp.where(mask, zero + log_scale, zero)], axis=-1)
+        if not self._integrated:
+            return Outputs(values, weight, None)
+        coupled = low_rank.coupling(self._correlated(theta, data)[0])
+        return Outputs(values, weight, xp.concat([coupled, xp.zeros_like(coupled)], axis=-2))
+
+    @property
+    def _integrated(self) -> bool:
+        """Whether there are coefficients to integrate out."""
+        return self.noise.gaussian and bool(self.patterns)
+
+    def _independent(self, theta: Array, data: Measured) -> Array:
+        """Log densities (*batch, N), 0 where nothing was measured."""
+        xp = namespace(theta)
+        mean = self._mean(theta)
+        if self.patterns:
+            mean = mean + sum(f.sampled(theta) for f in self.patterns)
+        y, mask = self._data(theta, data)
+        residual = xp.where(mask, y - mean, xp.zeros_like(mean))
+        terms = self.noise.log_prob(residual, self._scale(theta))
         return xp.where(mask, terms, xp.zeros_like(terms))
 
-    def _mean(self, block: Block, theta: Array, discrepancy: bool) -> Array:
+    def _correlated(self, theta: Array, data: Measured) -> tuple[low_rank.Correlated, Array]:
+        """The law of the residuals, and the patterns (*batch, N, R) at all points."""
+        xp = namespace(theta)
+        y, mask = self._data(theta, data)
+        mean, variance = self._mean(theta), self._scale(theta) ** 2
+        factor = xp.concat([f.factor(theta) for f in self.patterns], axis=-1)
+        residual = xp.where(mask, y - mean, xp.zeros_like(mean))
+        counted = xp.where(mask[..., None], factor, xp.zeros_like(factor))
+        variance = xp.where(mask, variance, xp.full_like(variance, low_rank.UNMEASURED))
+        return low_rank.correlated(residual, variance, counted), factor
+
+    def _data(self, theta: Array, data: Measured) -> tuple[Array, Array]:
+        """y and mask (*batch, N) of all experiments."""
+        xp = namespace(theta)
+        y = xp.concat([_flat(like(y, theta)) for y, _ in data], axis=-1)
+        mask = xp.concat([_flat(_index(mask, theta)) for _, mask in data], axis=-1)
+        batch = (*theta.shape[:-1], y.shape[-1])
+        return xp.broadcast_to(y, batch), xp.broadcast_to(mask, batch)
+
+    def _mean(self, theta: Array) -> Array:
+        """f - b (*batch, N)."""
         xp = namespace(theta)
         own = theta[..., : len(self.forward.space)]
-        y = self.forward(own, block.c, block.x)
-        if block.columns != tuple(range(y.shape[-1])):
-            y = xp.stack([y[..., j] for j in block.columns], axis=-1)
-        if np.any(block.bias):
-            y = y - like(block.bias, theta)
-        return y + _discrepancy(block, theta) if discrepancy and any(block.latent) else y
+        parts = []
+        for block in self.blocks:
+            y = self.forward(own, block.c, block.x)
+            if block.columns != tuple(range(y.shape[-1])):
+                y = xp.stack([y[..., j] for j in block.columns], axis=-1)
+            if block.error is not None and self.surrogate_error is not Treatment.NONE:
+                y = y - block.error.mean(own)
+            parts.append(_flat(y))
+        return xp.concat(parts, axis=-1)
 
-    def _scale(self, block: Block, theta: Array) -> Array:
+    def _scale(self, theta: Array) -> Array:
+        """√(σ² + ς² + r²) (*batch, N)."""
         xp = namespace(theta)
-        sampled = xp.stack([theta[..., j] for j in block.noise], axis=-1)[..., None, :]
-        if not np.any(block.variance):
-            return xp.broadcast_to(sampled, (*theta.shape[:-1], *block.y.shape))
-        return xp.sqrt(sampled**2 + like(block.variance, theta))
+        own = theta[..., : len(self.forward.space)]
+        parts = []
+        for block in self.blocks:
+            sigma = xp.stack([theta[..., j] for j in block.noise], axis=-1)[..., None, :]
+            shape = (*theta.shape[:-1], *block.y.shape)
+            widened = block.error is not None and self.surrogate_error is Treatment.MARGINALISED
+            if not widened and not np.any(block.own):
+                parts.append(_flat(xp.broadcast_to(sigma, shape)))
+                continue
+            variance = sigma**2 + like(block.own, theta)
+            if block.error is not None and widened:
+                variance = variance + block.error.variance(own)
+            parts.append(_flat(xp.sqrt(variance)))
+        return xp.concat(parts, axis=-1)
+
+    def _cut(self, values: Array) -> tuple[Array, ...]:
+        """Values (*batch, N) as (*batch, n, q) per experiment."""
+        xp = namespace(values)
+        parts, start = [], 0
+        for block in self.blocks:
+            part = values[..., start : start + block.y.size]
+            parts.append(xp.reshape(part, (*values.shape[:-1], *block.y.shape)))
+            start += block.y.size
+        return tuple(parts)
 
 
-def _discrepancy(block: Block, theta: Array) -> Array:
-    """δ (*batch, n, q): size times basis times coefficients, 0 for observables without one."""
-    xp = namespace(theta)
-    columns = []
-    for latent in block.latent:
-        if latent is None:
-            columns.append(xp.zeros((*theta.shape[:-1], len(block.x)), dtype=theta.dtype))
-            continue
-        coefficients = theta[..., latent.start : latent.start + latent.basis.shape[1]]
-        wave = xp.matmul(coefficients[..., None, :], like(latent.basis.T, theta))[..., 0, :]
-        columns.append(theta[..., latent.size, None] * wave)
-    return xp.stack(columns, axis=-1)
+def _flat(values: Array) -> Array:
+    """(*batch, n, q) as (*batch, n q)."""
+    return namespace(values).reshape(values, (*values.shape[:-2], values.shape[-2] * values.shape[-1]))
 
 
-def like_index(values: Array, theta: Array) -> Array:
+def _times(factor: Array, weights: Array) -> Array:
+    """Patterns (*batch, N, R) times weights (*batch, R): (*batch, N)."""
+    return namespace(factor).matmul(factor, weights[..., None])[..., 0]
+
+
+def _index(values: Any, theta: Array) -> Array:
     """Positions or a mask as an array of theta's kind."""
     return like(values, namespace(theta).asarray(values))

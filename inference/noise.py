@@ -22,6 +22,11 @@ class Noise(Protocol):
         """Fisher information on the location times s², and on log s."""
         ...
 
+    @property
+    def gaussian(self) -> bool:
+        """Whether correlated Gaussian errors added to it can be integrated out in closed form."""
+        ...
+
     def log_prob(self, residual: Array, scale: Array) -> Array:
         """Log density of the residual."""
         ...
@@ -34,6 +39,8 @@ class Noise(Protocol):
 @dataclass(frozen=True)
 class Gaussian:
     """r ~ N(0, s²)."""
+
+    gaussian = True
 
     @property
     def information(self) -> tuple[float, float]:
@@ -55,6 +62,7 @@ class StudentT:
     """r/s ~ Student's t with ν degrees of freedom; s is the scale, the sd is s √(ν/(ν - 2))."""
 
     nu: float = 4.0
+    gaussian = False
 
     @property
     def information(self) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from twin.inference.blocks import Block, label
+from twin.inference.discrepancy import Discrepancy
 from twin.inference.likelihood import Likelihood
 from twin.inference.sample import Sample
 from twin.space import Floats, Space
@@ -121,12 +122,12 @@ def versions() -> dict[str, str]:
 
 def describe(likelihood: Likelihood) -> dict[str, Any]:
     """The likelihood's choices in plain data."""
-    exact = all(likelihood.forward.error(b.c, b.x) is None for b in likelihood.blocks)
+    exact = all(b.error is None for b in likelihood.blocks)
     return {
         "noise": repr(likelihood.noise),
         "noise_per_experiment": likelihood.noise_per_experiment,
-        "surrogate_error": "none: exact" if exact else ("included" if likelihood.surrogate_error else "left out"),
-        "discrepancy": None if likelihood.discrepancy is None else repr(likelihood.discrepancy),
+        "surrogate_error": "exact" if exact else likelihood.surrogate_error.value,
+        "discrepancy": None if likelihood.discrepancy is None else _described(likelihood.discrepancy),
         "latent": list(likelihood.latent),
         "units": {
             **{c.name: c.unit for c in likelihood.forward.coordinates},
@@ -144,6 +145,13 @@ def describe(likelihood: Likelihood) -> dict[str, Any]:
     }
 
 
+def _described(discrepancy: Discrepancy) -> str:
+    """The discrepancy in words."""
+    scales = ", ".join(f"{name} {scale:.4g}" for name, scale in discrepancy.scale.items())
+    kept = "" if discrepancy.orthogonal_at is None else "; orthogonal to the parameters' sensitivities"
+    return f"prior scale of {scales} ({discrepancy.source}); {discrepancy.kernel!r}{kept}"
+
+
 def _all_series(likelihood: Likelihood, sample: Sample, replicates: int) -> tuple[Series, ...]:
     chains, draws, p = sample.theta.shape
     thin = np.unique(np.linspace(0, draws - 1, min(draws, max(1, replicates // chains))).astype(int))
@@ -155,17 +163,18 @@ def _all_series(likelihood: Likelihood, sample: Sample, replicates: int) -> tupl
         likelihood.predict(theta, discrepancy=False),
         likelihood.scale(theta),
         likelihood.replicate(theta, sample.seed),
+        likelihood.forward_error(theta),
         strict=True,
     )
     found, start = [], 0
-    for block, mean, plain, scale, new in parts:
+    for block, mean, plain, scale, new, error in parts:
         own = pointwise[..., start : start + len(block.points)]
         start += len(block.points)
         for j, observable in enumerate(block.experiment.observables):
             rows = np.flatnonzero(block.mask[:, j])
             if not len(rows):
                 continue
-            cut = (mean[:, rows, j], plain[:, rows, j], scale[:, rows, j], new[:, rows, j])
+            cut = tuple(a[:, rows, j] for a in (mean, plain, scale, new, error))
             here = own[..., block.points % len(block.columns) == j]
             found.append(_series(likelihood, block, j, observable, rows, cut, here, chains))
     return tuple(found)
@@ -177,11 +186,11 @@ def _series(
     j: int,
     observable: str,
     rows: np.ndarray[Any, np.dtype[np.intp]],
-    cut: tuple[Floats, Floats, Floats, Floats],
+    cut: tuple[Floats, ...],
     log_likelihood: Floats,
     chains: int,
 ) -> Series:
-    mean, plain, scale, new = cut
+    mean, plain, scale, new, error = cut
     return Series(
         experiment=label(block.experiment),
         observable=observable,
@@ -192,7 +201,7 @@ def _series(
         fitted=mean.mean(axis=0),
         model=plain.mean(axis=0),
         noise=np.median(scale, axis=0),
-        surrogate=block.surrogate[rows, j],
+        surrogate=np.sqrt(np.mean(error**2, axis=0)),
         predictive=new.reshape(chains, -1, len(rows)),
         log_likelihood=log_likelihood,
     )

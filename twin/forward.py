@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from twin.arrays import Array, namespace
+from twin.error import ForwardError
 from twin.model import Coordinate, Forward, Observable
 from twin.space import Floats, Space
 
@@ -59,9 +60,10 @@ class Fixed:
         """Predicted observables (*batch, n, q)."""
         return self.forward(self.complete(theta), c, x)
 
-    def error(self, c: Array, x: Array) -> tuple[Floats, Floats] | None:
+    def error(self, c: Array, x: Array) -> ForwardError | None:
         """The forward map's own."""
-        return self.forward.error(c, x)
+        found = self.forward.error(c, x)
+        return None if found is None else found.seen_through(self.complete)
 
 
 def in_chunks(forward: Forward, theta: Floats, c: Floats, x: Floats, *, size: int = 500) -> Floats:

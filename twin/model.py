@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twin.arrays import Array
+from twin.error import ForwardError
 from twin.experiment import Experiment
 from twin.field import Field
 from twin.priors import Prior
@@ -47,19 +48,6 @@ class Observable:
     noise: Prior
 
 
-@dataclass(frozen=True, eq=False)
-class ErrorModel:
-    """A surrogate's error against the reference solver on held-out points.
-
-    Tabulated over ``fraction`` (m,), the abscissa divided by ``x_end(c)``: mean ``bias`` (m, q) and standard
-    deviation ``sd`` (m, q) of surrogate minus reference, in the observables' units.
-    """
-
-    fraction: Floats
-    bias: Floats
-    sd: Floats
-
-
 @runtime_checkable
 class Forward(Protocol):
     """A function θ (*batch, p), c (k,), x (n, d) -> y (*batch, n, q), for NumPy, PyTorch and JAX arrays θ.
@@ -92,8 +80,8 @@ class Forward(Protocol):
         """Predicted observables (*batch, n, q)."""
         ...
 
-    def error(self, c: Array, x: Array) -> tuple[Floats, Floats] | None:
-        """Bias (n, q) and standard deviation (n, q) of the map against the true solution; None if exact."""
+    def error(self, c: Array, x: Array) -> ForwardError | None:
+        """The map minus the true solution as a random function of θ; None if the map is exact."""
         ...
 
 
@@ -141,7 +129,11 @@ class Model(Protocol):
         ...
 
     def simulate(self, theta: Floats, c: Floats, x: Floats) -> Floats:
-        """Reference solution (b, n, q) of θ (b, p): NaN where it ended (cut-off) or did not converge."""
+        """Reference solution (b, n, q) of θ (b, p): NaN where the equations have none or the solver failed.
+
+        It may go on past the end of the experiment, a cut-off say, so that a likelihood has no edge there; ``valid``
+        says where it counts.
+        """
         ...
 
     def valid(self, y: Floats) -> Mask:
@@ -164,3 +156,8 @@ class Exact(Model, Protocol):
     def exact(self, theta: Array, c: Array) -> Fields:
         """The solution."""
         ...
+
+
+def until_end(model: Model, y: Floats) -> Floats:
+    """Predictions (…, n, q) with NaN from the end of each draw's experiment on."""
+    return np.where(model.valid(y)[..., None], y, np.nan)

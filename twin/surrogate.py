@@ -20,13 +20,14 @@ import torch
 
 from twin.arrays import Array, like, to_numpy
 from twin.atomic import replaced
-from twin.model import Coordinate, ErrorModel, Fields, Observable
+from twin.error import ErrorModel, ForwardError, uncorrelated
+from twin.model import Coordinate, Fields, Observable
 from twin.networks import Network
 from twin.space import Floats, Space
 from twin.specification import network_from, specification_of
 from twin.training.build import Trainable
 
-VERSION = 1
+VERSION = 2
 HEADER = "twincal"
 PROBES = 4
 BOX_SLACK = 1e-3
@@ -83,20 +84,15 @@ class Surrogate:
             _require_box(self.space, theta)
         return self.model.observe(self.fields(theta, c), theta, c, x)
 
-    def error(self, c: Array, x: Array) -> tuple[Floats, Floats] | None:
-        """Bias and standard deviation (n, q) against the reference solver, from held-out solves.
+    def error(self, c: Array, x: Array) -> ForwardError:
+        """The surrogate minus the reference solver, from held-out solves.
 
         ValueError if none were made: an unknown error is not taken for none.
         """
         if self.errors is None:
             raise ValueError("this surrogate's error was never measured; hold it against the reference solver first")
         end = self.model.abscissa(to_numpy(c), 2)[-1, 0]
-        at = to_numpy(x)[:, 0] / end
-        bias, sd = (
-            np.stack([np.interp(at, self.errors.fraction, column) for column in table.T], axis=-1)
-            for table in (self.errors.bias, self.errors.sd)
-        )
-        return bias, sd
+        return self.errors.at(to_numpy(c), to_numpy(x)[:, 0] / end)
 
 
 def digest_of(model: Trainable) -> str:
@@ -193,9 +189,16 @@ def load(path: Path, model: Trainable) -> Surrogate:
         network=network_from(header["network"]),
         weights=weights,
         mode=header["mode"],
-        errors=ErrorModel(**errors) if errors else None,
+        errors=_error_model(errors, len(model.space) + len(model.conditions)) if errors else None,
         record=header["record"],
     )
+
+
+def _error_model(tensors: dict[str, Floats], d: int) -> ErrorModel:
+    """Files of version 1 tell bias and standard deviation of independent errors only."""
+    if "sd" in tensors:
+        return uncorrelated(tensors["fraction"], tensors["bias"], tensors["sd"], d)
+    return ErrorModel(**tensors)
 
 
 def _same_physics(stored: list[float], model: Trainable) -> bool:

@@ -25,6 +25,8 @@ RADIAL_POINTS = 150
 """Finite volumes per particle; the convergence table in docs/battery.md says what that leaves."""
 TOLERANCE = 1e-8
 """Relative tolerance of the integrator; the absolute one is the same."""
+OVERRUN = 0.5
+"""[V] below the cell's lower limit to which a solution goes on, so that a likelihood has no edge at the limit."""
 BEFORE = 1e-6
 """[s] by which a time at which the current jumps is read early: it belongs to the step that ends there."""
 
@@ -106,7 +108,10 @@ def nrel_nmc532(pybamm: Any) -> Values:
 
 
 def simulate_spm(reference: Reference, draw: Draw, x: Floats, steps: Steps | None) -> Floats:
-    """Voltage (b, n, 1) of every draw at the times x[:, 0]; NaN after the cut-off or where it did not converge."""
+    """Voltage (b, n, 1) of every draw at the times x[:, 0].
+
+    NaN from ``OVERRUN`` below the cut-off on, where a particle is exhausted, or where the solver failed (all of a row).
+    """
     return solve(reference, draw, np.asarray(x)[:, 0], steps)[..., :1]
 
 
@@ -160,6 +165,7 @@ def _simulation(reference: Reference, steps: tuple[tuple[float, ...], tuple[floa
         current = sum((float(change) * (pybamm.t >= start) if start else float(change)) for start, change in changes)
     maxima = {side: values[f"Maximum concentration in {side} electrode [mol.m-3]"] for side in SIDES}
     values |= {
+        "Lower voltage cut-off [V]": values["Lower voltage cut-off [V]"] - OVERRUN,
         "Current function [A]": current,
         "Ambient temperature [K]": pybamm.InputParameter("temperature"),
         "Initial temperature [K]": pybamm.InputParameter("temperature"),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from twin.arrays import Array, like, namespace
+from twin.error import ForwardError, constant_error
 from twin.experiment import Experiment
 from twin.inference.density import LogDensity
 from twin.inference.likelihood import Likelihood
@@ -54,11 +55,11 @@ class Decay:
         voltage = theta[..., 0, None] * xp.exp(-x[:, 0] * c[0] / theta[..., 1, None])
         return xp.stack([voltage, 1000.0 * voltage**2 + theta[..., 2, None]], axis=-1)
 
-    def error(self, c: Array, x: Array) -> tuple[Floats, Floats] | None:
+    def error(self, c: Array, x: Array) -> ForwardError | None:
         if self.bias is None:
             return None
         scale = np.array([1.0, 1000.0])
-        return np.ones((len(x), 2)) * self.bias * scale, np.ones((len(x), 2)) * self.sd * scale
+        return constant_error(np.ones((len(x), 2)) * self.bias * scale, np.ones((len(x), 2)) * self.sd * scale)
 
 
 TRUTH = np.array([1.3, 0.9, 20.0])
@@ -111,9 +112,9 @@ def voltage_only(decay: type[Decay]) -> Forward:
             c, x = like(c, theta), like(x, theta)
             return (theta[..., 0, None] * namespace(theta).exp(-x[:, 0] * c[0] / theta[..., 1, None]))[..., None]
 
-        def error(self, c: Array, x: Array) -> tuple[Floats, Floats] | None:
+        def error(self, c: Array, x: Array) -> ForwardError | None:
             both = super().error(c, x)
-            return None if both is None else (both[0][:, :1], both[1][:, :1])
+            return None if both is None else both.of((0,))
 
     return Voltage(space=decay().space.without(("offset",)))
 

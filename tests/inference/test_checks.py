@@ -9,6 +9,7 @@ import pytest
 from twin.inference.checks import bfmi, check_predictive, edge_mass, run_checks
 from twin.inference.likelihood import Likelihood
 from twin.inference.summary import contraction, summarise
+from twin.inference.treatment import Treatment
 from twin.priors import Beta, HalfNormal, LogNormal, Normal, Uniform
 from twin.space import Parameter
 
@@ -100,12 +101,14 @@ def test_surrogate_error_fires_above_a_third_of_the_noise_and_says_if_it_was_lef
 ) -> None:
     for sd, fires in ((0.006, False), (0.008, True)):
         forward = replace(voltage_only, bias=0.0, sd=sd)
-        posterior = made_posterior(likelihood=Likelihood(forward, [make_experiment(n=60)], surrogate_error=False))
+        posterior = made_posterior(
+            likelihood=Likelihood(forward, [make_experiment(n=60)], surrogate_error=Treatment.NONE)
+        )
         assert ("surrogate_error" in failed(posterior)) is fires
-        assert posterior.metadata["surrogate_error"] == "left out"
+        assert posterior.metadata["surrogate_error"] == "none"
     biased = replace(voltage_only, bias=0.01, sd=0.0)
     assert "surrogate_error" in failed(
-        made_posterior(likelihood=Likelihood(biased, [make_experiment(n=60)], surrogate_error=False))
+        made_posterior(likelihood=Likelihood(biased, [make_experiment(n=60)], surrogate_error=Treatment.NONE))
     )
 
 

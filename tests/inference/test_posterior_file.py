@@ -11,6 +11,7 @@ import pytest
 from twin.experiment import Experiment
 from twin.inference.discrepancy import Discrepancy
 from twin.inference.likelihood import Likelihood
+from twin.inference.noise import StudentT
 from twin.inference.posterior import assemble
 from twin.inference.posterior_file import load, save
 from twin.inference.sample import Sample
@@ -28,7 +29,7 @@ def rich(decay: Any, make_experiment: Any) -> Any:
         make_experiment("second", rate=2.0, n=7),
     ]
     gap = Discrepancy({"voltage": 0.01})
-    likelihood = Likelihood(decay(0.001, 0.002), experiments, discrepancy=gap)
+    likelihood = Likelihood(decay(0.001, 0.002), experiments, noise=StudentT(4.0), discrepancy=gap)
     theta = likelihood.space.draw(600, seed=1).reshape(3, 200, -1)
     stats = {"diverging": np.zeros((3, 200), dtype=bool), "energy": np.random.default_rng(0).standard_normal((3, 200))}
     sample = Sample("ladder", "nuts", theta, seed=5, seconds=1.5, stats=stats, reason="k-hat 0.9 > 0.7")

@@ -4,7 +4,15 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from twin.acceptance import Differences, differences, error_model, error_table, gradient_error, reference_solves
+from twin.acceptance import (
+    Differences,
+    differences,
+    error_calibration,
+    error_model,
+    error_table,
+    gradient_error,
+    reference_solves,
+)
 from twin.arrays import Array
 from twin.experiment import Experiment
 from twin.model import Coordinate, Fields, Mask, Model, Observable
@@ -78,14 +86,15 @@ def test_reference_solves_repeat_by_seed_and_span_the_box_and_each_experiment() 
 
 def test_a_constant_error_is_all_bias_and_no_spread() -> None:
     found = wrong_by(0.03)
-    table, model = error_table(MODEL, found), error_model(found)
+    table, model = error_table(MODEL, found), error_model(MODEL, found)
     for name, unit in (("y", "1"), ("twice", "V")):
         row = table[name]
         assert (row["unit"], row["n"]) == (unit, N)
         for figure in ("median", "p95", "p99", "max", "bias", "largest"):
             assert row[figure] == pytest.approx(0.03)
     np.testing.assert_allclose(model.bias, 0.03)
-    np.testing.assert_allclose(model.sd, 0.0, atol=1e-12)
+    np.testing.assert_allclose(model.rest, 0.0, atol=1e-12)
+    assert model.modes.shape[-1] == 0
 
 
 def test_errors_after_the_references_end_do_not_count() -> None:
@@ -94,14 +103,18 @@ def test_errors_after_the_references_end_do_not_count() -> None:
     assert error_table(MODEL, found)["y"]["largest"] == pytest.approx(0.0, abs=1e-15)
 
 
-def test_the_error_model_is_mean_and_spread_over_the_scaled_abscissa() -> None:
-    values = np.random.default_rng(0).normal(0.5, 2.0, (400, 5, 1)) * np.linspace(1, 3, 5)[:, None]
-    values[:200, 4] = np.nan
-    empty = np.empty((400, 0))
-    found = error_model(Differences(Solves(empty, empty, empty, values), values))
+def test_errors_without_a_pattern_have_the_mean_and_spread_they_were_made_with() -> None:
+    joint = (MODEL.space + MODEL.conditions).draw(800, seed=1)
+    values = np.random.default_rng(0).normal(0.5, 2.0, (800, 5, 2)) * np.linspace(1, 3, 5)[:, None]
+    values[::2, 4] = np.nan
+    solves = Solves(joint[:, :2], joint[:, 2:], np.empty((800, 0)), values)
+    found = error_model(MODEL, Differences(solves, values))
     np.testing.assert_allclose(found.fraction, [0, 0.25, 0.5, 0.75, 1])
-    np.testing.assert_allclose(found.bias[:, 0], np.nanmean(values[..., 0], axis=0), rtol=1e-12)
-    np.testing.assert_allclose(found.sd[:, 0], np.nanstd(values[..., 0], axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found.bias, np.nanmean(values, axis=0), rtol=1e-12)
+    at = found.at(joint[0, 2:], found.fraction)
+    np.testing.assert_allclose(at.sd(joint[0, :2]), 2.0 * np.linspace(1, 3, 5)[:, None] * [1, 1], rtol=0.1)
+    table = error_calibration(MODEL, found, Differences(solves, values))
+    assert all(abs(row["coverage90"] - 0.9) < 0.02 for row in table.values())
 
 
 def test_the_table_gives_percentiles_of_the_rms_per_curve() -> None:

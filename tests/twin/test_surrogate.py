@@ -12,7 +12,7 @@ import safetensors
 import safetensors.numpy
 import torch
 
-from twin.model import ErrorModel
+from twin.error import uncorrelated
 from twin.models.battery.nrel import pinnstripes2
 from twin.networks import MLP, Stack
 from twin.surrogate import HEADER, VERSION, Surrogate, digest_of, load, read_header, save, weights_to_numpy
@@ -29,8 +29,8 @@ THETA = MODEL.space.draw(4, seed=2)
 def untrained(network: MLP | Stack | None = None) -> Surrogate:
     chosen = network or MLP(MODEL.inputs, (3,), MODEL.outputs)
     weights = weights_to_numpy(chosen.init(torch.Generator().manual_seed(0)))
-    errors = ErrorModel(
-        np.array([0.0, 0.5, 1.0]), np.array([[0.0], [1e-3], [-1e-3]]), np.array([[0.0], [2e-3], [1e-3]])
+    errors = uncorrelated(
+        np.array([0.0, 0.5, 1.0]), np.array([[0.0], [1e-3], [-1e-3]]), np.array([[0.0], [2e-3], [1e-3]]), 5
     )
     return Surrogate(MODEL, chosen, weights, "physics", errors, {"seed": 3, "seconds": 1.25, "held_out": [0.1, 0.2]})
 
@@ -73,9 +73,8 @@ def test_the_error_model_travels_with_the_file_and_is_interpolated_over_the_expe
     loaded = load(written, MODEL)
     end = MODEL.abscissa(C, 2)[-1, 0]
     found = loaded.error(C, end * np.array([[0.0], [0.25], [1.0]]))
-    assert found is not None
-    np.testing.assert_allclose(found[0][:, 0], [0.0, 5e-4, -1e-3], atol=1e-15)
-    np.testing.assert_allclose(found[1][:, 0], [0.0, 1e-3, 1e-3], atol=1e-15)
+    np.testing.assert_allclose(found.mean(THETA)[:, :, 0], np.tile([0.0, 5e-4, -1e-3], (4, 1)), atol=1e-15)
+    np.testing.assert_allclose(found.sd(THETA)[:, :, 0], np.tile([0.0, 1e-3, 1e-3], (4, 1)), atol=1e-15)
     with pytest.raises(ValueError, match="error was never measured"):
         replace(loaded, errors=None).error(C, X)
 

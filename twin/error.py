@@ -1,0 +1,136 @@
+"""How far a forward map is from the true solution, as a random function of known mean and covariance.
+
+With u the parameters and conditions in units of their prior's width and s the abscissa over its end,
+
+    f(θ, c, x) - truth = b(s) + Σ_k a_k(u) φ_k(s) + Σ_k s_k(u) ξ_k φ_k(s) + g(u) r(s) ζ(s),     ξ_k, ζ ~ N(0, 1)
+
+The patterns φ_k carry what is correlated over the abscissa, r what is left; a_k, log s_k and log g are polynomials
+of u, of degree 0 where nothing depends on it. The covariance is Σ_k s_k² φ_k φ_kᵀ + g² diag(r²).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from twin.arrays import Array, like, namespace
+from twin.space import Floats
+
+REACH = 1.5
+"""Prior widths beyond which a polynomial is not followed."""
+
+
+@dataclass(frozen=True, eq=False)
+class ForwardError:
+    """The error at one set of conditions and abscissae, of n points and q observables.
+
+    ``bias`` and ``rest`` (n, q), ``modes`` (n, q, r); ``coefficients`` maps θ (*batch, p) of any array library to
+    a (*batch, r) and to (s, g) (*batch, r + 1).
+    """
+
+    bias: Floats
+    rest: Floats
+    modes: Floats
+    coefficients: Callable[[Array], tuple[Array, Array]]
+
+    def mean(self, theta: Array) -> Array:
+        """b + Σ a_k φ_k (*batch, n, q)."""
+        return like(self.bias, theta) + _spread(self.modes, self.coefficients(theta)[0])
+
+    def factor(self, theta: Array) -> Array:
+        """Columns s_k φ_k of the correlated part (*batch, n, q, r)."""
+        scale = self.coefficients(theta)[1][..., :-1]
+        return like(self.modes, theta) * scale[..., None, None, :]
+
+    def variance(self, theta: Array) -> Array:
+        """g² r² (*batch, n, q), what is not correlated."""
+        return (self.coefficients(theta)[1][..., -1, None, None] * like(self.rest, theta)) ** 2
+
+    def sd(self, theta: Array) -> Array:
+        """Standard deviation of all of it (*batch, n, q)."""
+        xp = namespace(theta)
+        return xp.sqrt(self.variance(theta) + xp.sum(self.factor(theta) ** 2, axis=-1))
+
+    def of(self, columns: tuple[int, ...]) -> "ForwardError":
+        """The error of some of the observables."""
+        chosen = list(columns)
+        return replace(self, bias=self.bias[:, chosen], rest=self.rest[:, chosen], modes=self.modes[:, chosen])
+
+    def seen_through(self, complete: Callable[[Array], Array]) -> "ForwardError":
+        """The error of a map whose θ are turned into this one's by ``complete``."""
+        return replace(self, coefficients=lambda theta: self.coefficients(complete(theta)))
+
+
+@dataclass(frozen=True, eq=False)
+class ErrorModel:
+    """The tables behind it, from held-out solves (see ``error_fit.py``), m rows over ``fraction`` (m,).
+
+    ``bias`` and ``rest`` (m, q), ``modes`` (m, q, r); ``centre`` and ``width`` (d,) make u of parameters and
+    conditions; ``mean`` (f, r) and ``log_scale`` (f, r + 1) are the polynomials' coefficients, f terms each.
+    """
+
+    fraction: Floats
+    bias: Floats
+    rest: Floats
+    modes: Floats
+    centre: Floats
+    width: Floats
+    mean: Floats
+    log_scale: Floats
+
+    def at(self, c: Floats, fraction: Floats) -> ForwardError:
+        """The error under conditions c (k,) at scaled abscissae (n,)."""
+
+        def over(table: Floats) -> Floats:
+            flat = table.reshape(len(table), -1)
+            columns = np.zeros((len(fraction), flat.shape[1]))
+            for i, column in enumerate(flat.T):
+                columns[:, i] = np.interp(fraction, self.fraction, column)
+            return columns.reshape(len(fraction), *table.shape[1:])
+
+        def coefficients(theta: Array) -> tuple[Array, Array]:
+            xp = namespace(theta)
+            known = theta[..., :1] * 0 + like(c, theta)
+            u = (xp.concat([theta, known], axis=-1) - like(self.centre, theta)) / like(self.width, theta)
+            mean, log_scale = (_polynomial(u, table) for table in (self.mean, self.log_scale))
+            return mean, xp.exp(log_scale)
+
+        return ForwardError(over(self.bias), over(self.rest), over(self.modes), coefficients)
+
+
+def uncorrelated(fraction: Floats, bias: Floats, sd: Floats, d: int) -> ErrorModel:
+    """Independent errors of mean and standard deviation (m, q), whatever the d parameters and conditions are."""
+    none = np.zeros((*bias.shape, 0))
+    return ErrorModel(fraction, bias, sd, none, np.zeros(d), np.ones(d), np.zeros((1, 0)), np.zeros((1, 1)))
+
+
+def constant_error(bias: Floats, sd: Floats) -> ForwardError:
+    """An error of known mean and standard deviation (n, q), independent from point to point and of θ."""
+
+    def coefficients(theta: Array) -> tuple[Array, Array]:
+        return theta[..., :0], theta[..., :1] * 0 + 1
+
+    return ForwardError(bias, sd, np.zeros((*bias.shape, 0)), coefficients)
+
+
+def terms(u: Array) -> Array:
+    """1, u_i and u_i u_j (*batch, 1 + d + d (d + 1)/2), u held within ``REACH``."""
+    xp = namespace(u)
+    limit = xp.full_like(u, REACH)
+    held = xp.minimum(xp.maximum(u, -limit), limit)
+    d = u.shape[-1]
+    products = [held[..., i, None] * held[..., i:] for i in range(d)]
+    return xp.concat([held[..., :1] * 0 + 1, held, *products], axis=-1)
+
+
+def _polynomial(u: Array, table: Floats) -> Array:
+    """Values (*batch, r) of the polynomials whose coefficients are the columns of ``table`` (f, r)."""
+    xp = namespace(u)
+    basis = terms(u) if len(table) > 1 else u[..., :1] * 0 + 1
+    return xp.matmul(basis[..., None, :], like(table, u))[..., 0, :]
+
+
+def _spread(modes: Floats, weights: Array) -> Array:
+    """Σ_k w_k φ_k (*batch, n, q) of weights (*batch, r)."""
+    xp = namespace(weights)
+    return xp.sum(like(modes, weights) * weights[..., None, None, :], axis=-1)

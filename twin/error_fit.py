@@ -1,0 +1,169 @@
+"""A forward map's error model from held-out solves, and whether it holds on further ones.
+
+Patterns are the principal components of the scaled errors. Each component's coefficient, and what the patterns
+leave, gets a mean and a spread that may depend on parameters and conditions: a quadratic by ridge regression where
+leave-one-out prediction says that it is better than a constant.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from twin.error import ErrorModel, terms
+from twin.space import Floats, Space
+
+MOST_MODES = 4
+EXPLAINED = 0.99
+"""Share of the errors' variance at which no further pattern is taken."""
+RIDGE = 1e-3
+GAIN = 0.95
+"""A quadratic must bring the leave-one-out error below this share of the constant's."""
+LOG_NORMAL = -0.6351814227307391
+"""E log |ξ| of a standard normal ξ, -(γ + log 2)/2."""
+ROUNDING = 1e-10
+"""A spread below this share of the bias is none."""
+NEVER = -300.0
+"""log s of a pattern that no solve shows."""
+TINY = 1e-3
+"""Residuals below this share of their root mean square tell nothing about the spread."""
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """Forward map minus reference ``values`` (N, m, q), NaN where there is no reference, at ``joint`` (N, d)."""
+
+    joint: Floats
+    values: Floats
+
+
+def fit_error(space: Space, errors: Errors) -> ErrorModel:
+    """The error model over the joint space of parameters and conditions."""
+    counted = np.isfinite(errors.values)
+    many = np.maximum(counted.sum(axis=0), 1)
+    bias = np.where(counted, errors.values, 0.0).sum(axis=0) / many
+    centred = np.where(counted, errors.values - bias, 0.0)
+    unit = np.sqrt(np.mean(centred**2, axis=(0, 1)))
+    unit = np.where(unit > ROUNDING * np.abs(bias).max(axis=0), unit, 0.0)
+    scaled = np.where(unit > 0, centred / np.where(unit > 0, unit, 1.0), 0.0)
+    modes, scores = _patterns(scaled)
+    left = np.where(counted, scaled - np.einsum("nr,mqr->nmq", scores, modes), np.nan)
+    centre, width = reach_of(space)
+    basis = terms((errors.joint - centre) / width)
+    means, log_scale = [], []
+    for column in scores.T:
+        rough = _spread_of(basis, _regress(basis, column).left_out)
+        means.append(_regress(basis, column, np.exp(basis @ rough)))
+        log_scale.append(_spread_of(basis, means[-1].left_out))
+    whole, carried = (scaled**2).sum(axis=0) / many, (modes**2) @ np.mean(scores**2, axis=0)
+    rest = np.sqrt(np.maximum(np.nansum(left**2, axis=0) / many, whole - carried))
+    log_scale.append(_spread_of_rest(basis, left, rest))
+    return ErrorModel(
+        fraction=np.linspace(0.0, 1.0, bias.shape[0]),
+        bias=bias,
+        rest=rest * unit,
+        modes=modes * unit[:, None],
+        centre=centre,
+        width=width,
+        mean=_table([found.weights for found in means], basis.shape[1]),
+        log_scale=_table(log_scale, basis.shape[1]),
+    )
+
+
+def standardised(model: ErrorModel, errors: Errors, p: int) -> Floats:
+    """(error - mean)/sd of each value (N, m, q) under the model; the first ``p`` of ``joint`` are parameters.
+
+    NaN where there is no reference; no error where none is expected counts as 0.
+    """
+    rows = []
+    for joint, values in zip(errors.joint, errors.values, strict=True):
+        at = model.at(joint[p:], model.fraction)
+        away, sd = values - at.mean(joint[:p]), at.sd(joint[:p])
+        with np.errstate(divide="ignore"):
+            rows.append(np.where(away == 0, 0.0, away / sd))
+    return np.stack(rows)
+
+
+def reach_of(space: Space) -> tuple[Floats, Floats]:
+    """Centre and half-width (d,) of the prior's central 98 %: u = ±1 at its ends."""
+    low, high = (space.from_unit(np.full((1, len(space)), level))[0] for level in (0.01, 0.99))
+    return 0.5 * (low + high), 0.5 * (high - low)
+
+
+def _patterns(scaled: Floats) -> tuple[Floats, Floats]:
+    """Patterns (m, q, r) of unit norm and scores (N, r) of the scaled errors (N, m, q)."""
+    n, m, q = scaled.shape
+    left, strength, right = np.linalg.svd(scaled.reshape(n, m * q), full_matrices=False)
+    power = strength**2
+    if power.sum() == 0:
+        return np.zeros((m, q, 0)), np.zeros((n, 0))
+    needed = 1 + int(np.searchsorted(np.cumsum(power) / power.sum(), EXPLAINED))
+    r = min(needed, MOST_MODES, max(1, n // 8))
+    return right[:r].T.reshape(m, q, r), left[:, :r] * strength[:r]
+
+
+@dataclass(frozen=True, eq=False)
+class Regression:
+    """Coefficients (f,), and each point's residual (n,) to a fit without it."""
+
+    weights: Floats
+    left_out: Floats
+
+
+def _regress(basis: Floats, target: Floats, sd: Floats | None = None) -> Regression:
+    """The better of a constant and a quadratic, judged by leaving each point out.
+
+    Points count by 1/sd² where their spread ``sd`` (n,) is known.
+    """
+    n, f = basis.shape
+    weight = np.ones(n) if sd is None else 1.0 / np.maximum(sd, TINY * sd.max()) ** 2
+    weight = n * weight / weight.sum()
+    constant = _fit(basis[:, :1], target, weight, 0.0)
+    if n < 2 * f:
+        return Regression(np.r_[constant.weights, np.zeros(f - 1)], constant.left_out)
+    quadratic = _fit(basis, target, weight, RIDGE * n)
+    gain = np.sum(weight * quadratic.left_out**2) / max(np.sum(weight * constant.left_out**2), 1e-300)
+    return quadratic if gain < GAIN else Regression(np.r_[constant.weights, np.zeros(f - 1)], constant.left_out)
+
+
+def _fit(basis: Floats, target: Floats, weight: Floats, ridge: float) -> Regression:
+    """Weighted ridge regression that does not penalise the constant."""
+    penalty = ridge * np.diag(np.r_[0.0, np.ones(basis.shape[1] - 1)])
+    solve = np.linalg.solve(basis.T @ (weight[:, None] * basis) + penalty, basis.T * weight)
+    fitted = solve @ target
+    leverage = np.einsum("nf,fn->n", basis, solve)
+    return Regression(fitted, (target - basis @ fitted) / np.maximum(1 - leverage, 1e-3))
+
+
+def _spread_of(basis: Floats, residual: Floats) -> Floats:
+    """Coefficients (f,) of log s, scaled so that residual/s has unit mean square."""
+    size = np.sqrt(np.mean(residual**2))
+    if size == 0:
+        return np.r_[NEVER, np.zeros(basis.shape[1] - 1)]
+    logs = np.log(np.maximum(np.abs(residual), TINY * size))
+    return _unit_mean_square(_regress(basis, logs - LOG_NORMAL), logs - LOG_NORMAL, residual)
+
+
+def _spread_of_rest(basis: Floats, left: Floats, rest: Floats) -> Floats:
+    """The same for what the patterns leave, relative to its table ``rest`` (m, q)."""
+    relative = left / np.where(rest > 0, rest, np.nan)
+    counted = np.isfinite(relative)
+    solved = counted.any(axis=(1, 2))
+    if not solved.any():
+        return np.zeros(basis.shape[1])
+    squares = np.where(counted, relative, 0.0) ** 2
+    size = np.sqrt(squares.sum(axis=(1, 2))[solved] / counted.sum(axis=(1, 2))[solved])
+    logs = np.log(np.maximum(size, TINY))
+    return _unit_mean_square(_regress(basis[solved], logs), logs, size)
+
+
+def _unit_mean_square(found: Regression, logs: Floats, residual: Floats) -> Floats:
+    """The coefficients shifted so that residuals over spreads predicted without them have mean square 1."""
+    predicted = logs - found.left_out
+    shift = 0.5 * np.log(np.mean((residual / np.exp(predicted)) ** 2))
+    return np.asarray(found.weights + np.r_[shift, np.zeros(len(found.weights) - 1)])
+
+
+def _table(columns: list[Floats], f: int) -> Floats:
+    """Columns side by side (f, r); a single row where none depends on anything."""
+    table = np.stack(columns, axis=-1) if columns else np.zeros((f, 0))
+    return table if np.any(table[1:]) else table[:1]
