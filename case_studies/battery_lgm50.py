@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from twin.atomic import require_writable
 from twin.case_studies import calibration
 from twin.case_studies.console import console, say
+from twin.case_studies.forwards import forward_of
 from twin.case_studies.study import Study
 from twin.data import find_data
 from twin.experiment import Experiment
@@ -41,13 +42,15 @@ class Reading:
 
     name: str
     preset: str
-    discrepancy: bool
+    discrepancy: bool = False
+    orthogonal: bool = False
 
 
 READINGS = (
-    Reading("soh6", "soh6", discrepancy=False),
+    Reading("soh6", "soh6"),
     Reading("soh6 + discrepancy", "soh6", discrepancy=True),
-    Reading("soh7", "soh7", discrepancy=False),
+    Reading("soh6 + orthogonal discrepancy", "soh6", discrepancy=True, orthogonal=True),
+    Reading("soh7", "soh7"),
 )
 
 
@@ -69,9 +72,10 @@ def study_of(reading: Reading, out: Path, rates: tuple[str, ...], seed: int) -> 
         select={"T_amb_C": ("25",), "c_rate": rates, "step": ("discharge",)},
         by="c_rate",
         discrepancy=MODEL_ERROR if reading.discrepancy else {},
+        orthogonal=reading.orthogonal,
         sampler="nuts",
         seed=seed,
-        out=out / reading.name.replace(" + ", "-"),
+        out=out / reading.name.replace(" + ", "-").replace(" ", "-"),
     )
 
 
@@ -79,8 +83,8 @@ def predict_unseen(done: calibration.Calibration, reading: Reading, out: Path, s
     """The posterior's draws pushed through the conditions of the curve left out."""
     study = study_of(reading, out, (UNSEEN,), seed)
     model = catalogue.model(study.model, study.preset)
-    forward = calibration.likelihood_of(study, model, calibration.experiments_of(study, model)).forward
-    experiment = calibration.experiments_of(study, model)[0]
+    (experiment,), _ = calibration.experiments_of(study, model)
+    forward = forward_of(model)
     flat = done.posterior.theta.reshape(-1, done.posterior.theta.shape[-1])[::4]
     c = forward.conditions.pack(experiment.conditions)
     mean = in_chunks(forward, flat[:, : len(forward.space)], c, experiment.x)[..., 0]
@@ -105,7 +109,7 @@ def literature(out: Path) -> dict[str, float]:
     """Rmse [V] of the untouched literature parameters on every curve."""
     study = study_of(READINGS[0], out, (*FITTED, UNSEEN), 0)
     found = {}
-    for e in calibration.experiments_of(study, soh6):
+    for e in calibration.experiments_of(study, soh6)[0]:
         theta = soh6.space.pack({"R0": 0.0})[None]
         y = soh6(theta, soh6.conditions.pack(e.conditions), e.x)[0]
         found[e.name] = float(np.sqrt(np.mean((y - e.y) ** 2)))

@@ -5,39 +5,23 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from twin.atomic import replaced_folder
-from twin.case_studies.forwards import forward_of, with_fixed
+from twin.case_studies.sampling import likelihood_of, require_names, sampled
 from twin.case_studies.study import Study
 from twin.experiment import Experiment
-from twin.inference.density import density_of
-from twin.inference.discrepancy import Discrepancy
-from twin.inference.ladder import sample_ladder
-from twin.inference.laplace import sample_laplace
-from twin.inference.likelihood import Likelihood
-from twin.inference.noise import Gaussian, Noise, StudentT
-from twin.inference.nuts_numpyro import sample_nuts
 from twin.inference.posterior import Posterior, assemble
 from twin.inference.posterior_file import save
-from twin.inference.pyro_engine import sample_pyro_nuts, sample_svi
+from twin.inference.power_scaling import power_scaling
 from twin.inference.report import write_report
-from twin.inference.sample import Sampler
 from twin.inference.summary import summarise
 from twin.model import Model
 from twin.models import catalogue
-from twin.space import nearest
 from twin.table import Table, read_table
-
-SAMPLERS: dict[str, Sampler] = {
-    "ladder": sample_ladder,
-    "nuts": sample_nuts,
-    "laplace": sample_laplace,
-    "svi": sample_svi,
-    "pyro-nuts": sample_pyro_nuts,
-}
-NOISES: dict[str, Noise] = {"gaussian": Gaussian(), "student-t": StudentT(nu=4.0)}
 
 Say = Callable[[str], None]
 
@@ -55,54 +39,49 @@ class Calibration:
         return all(check["pass"] for check in self.summary["checks"].values())
 
 
-def tables_of(study: Study) -> list[Table]:
-    """The selected tables: one per file and value of ``--by``."""
+def tables_of(study: Study) -> list[tuple[str, Table]]:
+    """The selected tables with their value of ``--by`` (blank without it), one per file and value."""
     tables = []
     for path in study.data:
         table = read_table(path, study.column)
         for name, values in study.select.items():
             table = table.select(name, values)
-        tables += [part for _, part in table.by(study.by)] if study.by else [table]
+        tables += list(table.by(study.by)) if study.by else [("", table)]
     return tables
 
 
-def experiments_of(study: Study, model: Model) -> list[Experiment]:
-    """The measured data as the model reads them."""
-    return [model.experiments(table, study.condition) for table in tables_of(study)]
-
-
-def likelihood_of(study: Study, model: Model, experiments: list[Experiment]) -> Likelihood:
-    """Forward map, noise and discrepancy as the study wants them."""
-    if study.noise not in NOISES:
-        raise ValueError(f"no noise law {study.noise!r}{nearest(study.noise, tuple(NOISES))}")
-    return Likelihood(
-        forward=with_fixed(forward_of(model, study.surrogate), study.fix),
-        experiments=experiments,
-        noise=NOISES[study.noise],
-        discrepancy=Discrepancy(scale=study.discrepancy) if study.discrepancy else None,
-        surrogate_error=study.surrogate_error,
-    )
+def experiments_of(study: Study, model: Model) -> tuple[list[Experiment], list[Experiment]]:
+    """The measured data as the model reads them: those to fit, and those held out."""
+    tables = tables_of(study)
+    values = tuple(dict.fromkeys(value for value, _ in tables))
+    for value in study.hold_out:
+        if value not in values:
+            raise ValueError(
+                f"--hold-out {value}: no experiment of {study.by} {value!r}; there are {', '.join(values)}"
+            )
+    fitted = [model.experiments(table, study.condition) for value, table in tables if value not in study.hold_out]
+    held_out = [model.experiments(table, study.condition) for value, table in tables if value in study.hold_out]
+    if not fitted:
+        raise ValueError("--hold-out: every experiment is held out, none is left to fit")
+    return fitted, held_out
 
 
 def calibrate(study: Study, say: Say, *, disclaimer: str | None = None) -> Calibration:
-    """Reads, samples, checks. ValueError for bad input before anything is computed.
+    """Reads, samples, asks the reference solver, checks. ValueError for bad input before anything is computed.
 
     ``disclaimer`` is a line that the report shows, such as where synthetic data came from.
     """
     begin = time.perf_counter()
-    if study.sampler not in SAMPLERS:
-        raise ValueError(f"no sampler {study.sampler!r}{nearest(study.sampler, tuple(SAMPLERS))}")
+    require_names(study)
     model = catalogue.model(study.model, study.preset)
-    experiments = experiments_of(study, model)
+    experiments, held_out = experiments_of(study, model)
     likelihood = likelihood_of(study, model, experiments)
     for e in experiments:
         known = ", ".join(f"{k} = {v:.4g}" for k, v in e.conditions.items())
         say(f"{e.name}: {int(e.mask.sum())} values; {known}")
         for note in e.notes:
             say(f"  {note}")
-    say(f"sampling {len(likelihood.space)} parameters with {study.sampler}")
-    sample = SAMPLERS[study.sampler](density_of(likelihood), seed=study.seed)
-    say(f"{sample.rung}: {sample.reason}; checking")
+    found = sampled(study, model, likelihood, held_out, say)
     metadata = {
         "model": model.name,
         "preset": model.preset,
@@ -111,13 +90,16 @@ def calibrate(study: Study, say: Say, *, disclaimer: str | None = None) -> Calib
         "fixed": dict(study.fix),
         "disclaimer": disclaimer,
         "command": shlex.join(["twin", *sys.argv[1:]]),
+        **found.told,
     }
-    posterior = assemble(likelihood, sample, metadata=metadata)
+    posterior = assemble(found.likelihood, found.sample, metadata=metadata)
+    joint = np.asarray(found.likelihood.log_prob(found.sample.theta))
+    posterior = replace(posterior, metadata={**posterior.metadata, "sensitivity": power_scaling(posterior, joint)})
     return Calibration(posterior, summary_of(posterior, time.perf_counter() - begin))
 
 
 def summary_of(posterior: Posterior, seconds: float | None = None) -> dict[str, Any]:
-    """All keys of summary.json. The verdict is "unchecked" until the reference solver has been asked."""
+    """All keys of summary.json. The verdict is "unchecked" where the reference solver was not asked."""
     sources = [e["source"] for e in posterior.metadata.get("experiments", []) if e["source"]]
     return {
         "model": posterior.metadata.get("model"),
@@ -127,7 +109,7 @@ def summary_of(posterior: Posterior, seconds: float | None = None) -> dict[str, 
         "reason": posterior.reason,
         "seed": posterior.seed,
         "seconds": posterior.seconds if seconds is None else seconds,
-        "verdict": "unchecked",
+        "verdict": posterior.metadata.get("verification", {}).get("verdict", "unchecked"),
         **summarise(posterior),
         "versions": dict(posterior.versions),
         "data": sources,

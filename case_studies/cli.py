@@ -56,13 +56,14 @@ def demo(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="battery")] = "battery",
     out: Annotated[Path, typer.Option(help="Folder of the result.")] = Path("twin-demo"),
+    verify: Annotated[int, typer.Option(help="Draws at which the reference solver is asked (extra 'battery').")] = 0,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
     """Calibrate on a small synthetic example that ships with the package, offline, and write the report."""
     from twin.case_studies import demonstration
 
-    run(context, partial(demonstration.run, name, out, seed, as_json=json))
+    run(context, partial(demonstration.run, name, out, seed, verify=verify, as_json=json))
 
 
 @app.command(
@@ -81,10 +82,25 @@ def calibrate(
     condition: Annotated[list[str] | None, typer.Option(help="name=value: a known input.")] = None,
     fix: Annotated[list[str] | None, typer.Option(help="name=value: hold a parameter.")] = None,
     noise: Annotated[str | None, typer.Option(help="gaussian or student-t.")] = None,
-    discrepancy: Annotated[list[str] | None, typer.Option(help="observable=size: allow for model error.")] = None,
+    discrepancy: Annotated[
+        list[str] | None, typer.Option(help="observable=size (or =held-out): allow for model error.")
+    ] = None,
+    orthogonal: Annotated[
+        bool, typer.Option("--orthogonal", help="Keep it out of the parameters' directions.")
+    ] = False,
+    hold_out: Annotated[list[str] | None, typer.Option(help="Value of --by that is not fitted.")] = None,
+    candidate: Annotated[
+        list[str] | None, typer.Option(help="name=value[,name=value]: conditions of a further measurement to judge.")
+    ] = None,
     surrogate: Annotated[Path | None, typer.Option(help="Surrogate file instead of the shipped one.")] = None,
-    surrogate_error: Annotated[bool, typer.Option(help="Count the surrogate's own error.")] = True,
+    surrogate_error: Annotated[str | None, typer.Option(help="marginalised, plug-in or none.")] = None,
     sampler: Annotated[str | None, typer.Option(help="ladder, nuts, laplace, svi or pyro-nuts.")] = None,
+    verify: Annotated[
+        int | None, typer.Option(help="Draws at which the reference solver is asked; 200 is good.")
+    ] = None,
+    verify_seconds: Annotated[
+        float | None, typer.Option(help="Most seconds of chains on the reference solver, where nothing else helps.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed; the same seed gives the same answer.")] = None,
     time_budget: Budget = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with the same options.")] = None,
@@ -98,9 +114,10 @@ def calibrate(
             "model": model, "data": tuple(data or ()), "out": out, "preset": preset, "by": by, "noise": noise,
             "select": study.lists(select or [], "select"), "column": study.pairs(column or [], "column"),
             "condition": study.numbers(condition or [], "condition"), "fix": study.numbers(fix or [], "fix"),
-            "discrepancy": study.numbers(discrepancy or [], "discrepancy"), "surrogate": surrogate,
-            "surrogate_error": None if surrogate_error else False, "sampler": sampler, "seed": seed,
-            "time_budget": time_budget,
+            "discrepancy": study.sizes(discrepancy or [], "discrepancy"), "orthogonal": orthogonal or None,
+            "hold_out": tuple(hold_out or ()), "candidate": study.sets(candidate or [], "candidate"),
+            "surrogate": surrogate, "surrogate_error": surrogate_error, "sampler": sampler, "seed": seed,
+            "verify": verify, "verify_seconds": verify_seconds, "time_budget": time_budget,
         }  # fmt: skip
 
     run(context, lambda: commands.calibrate(study.study_of(options(), config), as_json=json))

@@ -40,7 +40,7 @@ EXAMPLES: Mapping[str, Example] = MappingProxyType(
 )
 
 
-def run(name: str, out: Path, seed: int, *, as_json: bool) -> Exit:
+def run(name: str, out: Path, seed: int, *, verify: int = 0, as_json: bool) -> Exit:
     """Calibrates the example and writes the report."""
     if name not in EXAMPLES:
         raise ValueError(f"no demo {name!r}{nearest(name, tuple(EXAMPLES))}")
@@ -55,6 +55,7 @@ def run(name: str, out: Path, seed: int, *, as_json: bool) -> Exit:
             select={"step": ("discharge",)},
             out=out,
             seed=seed,
+            verify=verify,
         )
         commands.require_folder(out)
         done = interruptible(lambda: calibration.calibrate(study, say, disclaimer=example.made), None)

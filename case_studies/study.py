@@ -2,11 +2,15 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from twin.space import nearest
+
+
+HELD_OUT = "held-out"
+"""In place of a discrepancy's size: to be taken from the experiments of ``hold_out``."""
 
 
 class Study(BaseModel):
@@ -24,10 +28,16 @@ class Study(BaseModel):
     condition: dict[str, float] = {}
     fix: dict[str, float] = {}
     noise: str = "gaussian"
-    discrepancy: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
+    discrepancy: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["held-out"]] = {}
+    orthogonal: bool = False
+    hold_out: tuple[str, ...] = ()
+    candidate: tuple[dict[str, float], ...] = ()
+    identify: bool = True
     surrogate: Path | None = None
-    surrogate_error: bool = True
+    surrogate_error: str = "marginalised"
     sampler: str = "ladder"
+    verify: int = Field(default=0, ge=0)
+    verify_seconds: float = Field(default=300.0, gt=0)
     seed: int = Field(default=0, ge=0)
     time_budget: float | None = Field(default=None, gt=0)
 
@@ -80,6 +90,19 @@ def numbers(texts: list[str], option: str) -> dict[str, float]:
         except ValueError as error:
             raise ValueError(f"--{option} {name}={value}: expected a number") from error
     return found
+
+
+def sizes(texts: list[str], option: str) -> dict[str, float | str]:
+    """``name=number`` or ``name=held-out`` options as a mapping."""
+    found: dict[str, float | str] = {}
+    for name, value in pairs(texts, option).items():
+        found[name] = value if value == HELD_OUT else numbers([f"{name}={value}"], option)[name]
+    return found
+
+
+def sets(texts: list[str], option: str) -> tuple[dict[str, float], ...]:
+    """``name=number[,name=number]`` options, each a mapping of its own."""
+    return tuple(numbers(text.split(","), option) for text in texts)
 
 
 def lists(texts: list[str], option: str) -> dict[str, tuple[str, ...]]:

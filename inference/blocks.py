@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from twin.arrays import Array, namespace
 from twin.error import ForwardError
 from twin.experiment import Experiment
 from twin.inference.discrepancy import Discrepancy
@@ -38,6 +39,12 @@ class Block:
     error: ForwardError | None
     noise: tuple[int, ...]
     points: npt.NDArray[np.int64]
+
+    def observed(self, y: Array) -> Array:
+        """The experiment's observables (*batch, n, q) of all that the forward map gives."""
+        if self.columns == tuple(range(y.shape[-1])):
+            return y
+        return namespace(y).stack([y[..., j] for j in self.columns], axis=-1)
 
 
 def require_fit(forward: Forward, experiment: Experiment) -> None:

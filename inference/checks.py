@@ -21,6 +21,7 @@ KHAT_LIMIT = 0.7  # Vehtari et al. 2024
 EDGE_WIDTH, EDGE_LIMIT = 0.01, 0.05
 SURROGATE_LIMIT = 1.0 / 3.0  # adds 5 % to the noise's standard deviation
 COVERAGE_LIMITS = (0.8, 0.97)
+FAILURE_LIMIT = 0.05
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ def run_checks(posterior: Posterior) -> tuple[Check, ...]:
         check_surrogate_error(posterior),
         check_domain_edge(posterior),
         check_predictive(posterior),
+        check_verification(posterior),
+        check_failures(posterior),
     )
 
 
@@ -120,6 +123,26 @@ def check_predictive(posterior: Posterior) -> Check:
     meaning = f"points inside their 90 % predictive band; worst: {worst}"
     passed = bool(excess[worst] <= 0)
     return Check("posterior_predictive", shares[worst], limits[worst], passed, "1", meaning)
+
+
+def check_verification(posterior: Posterior) -> Check:
+    """k-hat of the weights that hold the posterior against the reference solver; infinite where none could be had."""
+    record = posterior.metadata.get("verification")
+    if record is None:
+        return Check("verification", None, KHAT_LIMIT, True, "1", "the reference solver was not asked")
+    last = [step["khat"] for step in record["steps"] if "khat" in step][-1]
+    khat = math.inf if last is None else float(last)
+    verdict = record["verdict"]
+    meaning = f"weights towards the reference solver after {len(record['steps'])} comparisons; verdict: {verdict}"
+    return Check("verification", khat, KHAT_LIMIT, verdict != "not trustworthy", "1", meaning)
+
+
+def check_failures(posterior: Posterior) -> Check:
+    """Share of the draws asked at which the reference solver gave no answer."""
+    record = posterior.metadata.get("verification")
+    share = None if record is None else float(record["failed_share"])
+    asked = "" if record is None else f": {record['failed']} of {record['solves']}"
+    return _at_most("reference_failures", share, FAILURE_LIMIT, "1", f"draws without a reference solution{asked}")
 
 
 def covered(series: Series) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -166,13 +166,19 @@ class Likelihood:
         points = np.concatenate([b.points + start for b, start in zip(self.blocks, starts[:-1], strict=True)])
         return xp.take(terms, _index(points, theta), axis=-1)
 
-    def log_prob(self, theta: Array, measured: Measured | None = None) -> Array:
-        """Joint log density of the data (*batch,), or of other data of the same shapes."""
+    def log_prob(
+        self, theta: Array, measured: Measured | None = None, predicted: tuple[Array, ...] | None = None
+    ) -> Array:
+        """Joint log density of the data (*batch,).
+
+        ``measured`` takes the place of the likelihood's own data, ``predicted`` (*batch, n, q) per experiment that of
+        the forward map's answers.
+        """
         xp = namespace(theta)
         data = self.measured if measured is None else measured
         if self._integrated:
-            return low_rank.log_density(self._correlated(theta, data)[0])
-        return xp.sum(self._independent(theta, data), axis=-1)
+            return low_rank.log_density(self._correlated(theta, data, predicted)[0])
+        return xp.sum(self._independent(theta, data, predicted), axis=-1)
 
     def outputs(self, theta: Array, measured: Measured | None = None) -> Outputs:
         """What Gauss-Newton (Fisher scoring) needs; of the data only the masks count."""
@@ -196,10 +202,10 @@ class Likelihood:
         """Whether there are coefficients to integrate out."""
         return self.noise.gaussian and bool(self.patterns)
 
-    def _independent(self, theta: Array, data: Measured) -> Array:
+    def _independent(self, theta: Array, data: Measured, predicted: tuple[Array, ...] | None = None) -> Array:
         """Log densities (*batch, N), 0 where nothing was measured."""
         xp = namespace(theta)
-        mean = self._mean(theta)
+        mean = self._mean(theta, predicted)
         if self.patterns:
             mean = mean + sum(f.sampled(theta) for f in self.patterns)
         y, mask = self._data(theta, data)
@@ -207,11 +213,13 @@ class Likelihood:
         terms = self.noise.log_prob(residual, self._scale(theta))
         return xp.where(mask, terms, xp.zeros_like(terms))
 
-    def _correlated(self, theta: Array, data: Measured) -> tuple[low_rank.Correlated, Array]:
+    def _correlated(
+        self, theta: Array, data: Measured, predicted: tuple[Array, ...] | None = None
+    ) -> tuple[low_rank.Correlated, Array]:
         """The law of the residuals, and the patterns (*batch, N, R) at all points."""
         xp = namespace(theta)
         y, mask = self._data(theta, data)
-        mean, variance = self._mean(theta), self._scale(theta) ** 2
+        mean, variance = self._mean(theta, predicted), self._scale(theta) ** 2
         factor = xp.concat([f.factor(theta) for f in self.patterns], axis=-1)
         residual = xp.where(mask, y - mean, xp.zeros_like(mean))
         counted = xp.where(mask[..., None], factor, xp.zeros_like(factor))
@@ -226,15 +234,13 @@ class Likelihood:
         batch = (*theta.shape[:-1], y.shape[-1])
         return xp.broadcast_to(y, batch), xp.broadcast_to(mask, batch)
 
-    def _mean(self, theta: Array) -> Array:
+    def _mean(self, theta: Array, predicted: tuple[Array, ...] | None = None) -> Array:
         """f - b (*batch, N)."""
         xp = namespace(theta)
         own = theta[..., : len(self.forward.space)]
         parts = []
-        for block in self.blocks:
-            y = self.forward(own, block.c, block.x)
-            if block.columns != tuple(range(y.shape[-1])):
-                y = xp.stack([y[..., j] for j in block.columns], axis=-1)
+        for i, block in enumerate(self.blocks):
+            y = block.observed(self.forward(own, block.c, block.x)) if predicted is None else predicted[i]
             if block.error is not None and self.surrogate_error is not Treatment.NONE:
                 y = y - block.error.mean(own)
             parts.append(_flat(y))

@@ -45,13 +45,15 @@ class Modes:
     """Distinct modes, best first: ``z`` (k, p), potential (k,), Laplace factors (k, p, p).
 
     ``converged`` (k,) says whether Newton's method came to rest there. ``log_mass`` (k,) is the logarithm of each
-    mode's share by Laplace's approximation, relative to the best mode's.
+    mode's share by Laplace's approximation, relative to the best mode's. ``slope`` is the compiled gradient that
+    found them, for those who go on from there.
     """
 
     z: Floats
     potential: Floats
     factor: Floats
     converged: npt.NDArray[np.bool_]
+    slope: Slope
 
     @property
     def log_mass(self) -> Floats:
@@ -111,7 +113,10 @@ def hessian_of(slope: Slope) -> Curvature:
 
 
 def fisher_of(density: LogDensity, scale: Whitening) -> Curvature | None:
-    """The likelihood's Fisher information JᵀwJ plus the prior's diagonal; None where the density has no outputs."""
+    """The likelihood's Fisher information Jᵀ diag(w) J - (CᵀJ)ᵀ CᵀJ plus the prior's diagonal.
+
+    None where the density has no outputs.
+    """
     outputs = density.outputs
     if outputs is None:
         return None
@@ -126,11 +131,14 @@ def fisher_of(density: LogDensity, scale: Whitening) -> Curvature | None:
         shifts = DIFFERENCE * np.eye(p)
         ahead, behind = (outputs(to.constrain(scale(u[:, None] + side * shifts)))[0] for side in (1, -1))
         jacobian = (ahead - behind) / (2 * DIFFERENCE)
-        information = outputs(to.constrain(scale(u)))[1]
+        information, coupled = outputs(to.constrain(scale(u)))[1:]
         wide = 100 * shifts
         sides = [rest((u[:, None] + side * wide).reshape(-1, p)).reshape(-1, p) for side in (1, -1)]
         bend = (sides[0] + sides[1] - 2 * rest(u)[:, None]) / (100 * DIFFERENCE) ** 2
-        likelihood = np.einsum("nim,nm,njm->nij", jacobian, information, jacobian)
+        likelihood = (jacobian * information[:, None]) @ jacobian.swapaxes(-1, -2)
+        if coupled is not None:
+            through = jacobian @ coupled
+            likelihood = likelihood - through @ through.swapaxes(-1, -2)
         return np.asarray(likelihood + bend[:, :, None] * np.eye(p))
 
     return curvature
@@ -199,7 +207,7 @@ def find_modes(density: LogDensity, *, seed: int, starts: int = 16, iterations: 
     keep = _distinct(at.u[order], factors)
     chosen = order[keep]
     reached = at.decrement[chosen] < 100 * TOLERANCE
-    return Modes(scale(at.u[chosen]), at.value[chosen], scale.factor @ factors[keep], reached)
+    return Modes(scale(at.u[chosen]), at.value[chosen], scale.factor @ factors[keep], reached, slope)
 
 
 def laplace_factor(hessian: Floats) -> Floats:

@@ -1,11 +1,14 @@
 """The No-U-Turn sampler (Hoffman & Gelman 2014) of NumPyro, chains vectorised, in Laplace coordinates."""
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from numpyro.infer import MCMC, NUTS
+from numpyro.infer.hmc import hmc
 
 from twin.inference.density import LogDensity, Whitening, potential, values
 from twin.inference.modes import Modes, find_modes
@@ -91,3 +94,42 @@ def overdispersed(density: LogDensity, modes: Modes, whitening: Whitening, chain
         finite = np.flatnonzero(np.isfinite(values(density, tried)))
         starts.append(whitening.inverse(tried[finite[:1]])[0])
     return np.stack(starts)
+
+
+def compiled_lanes(
+    energy: Callable[[Any, Any], Any],
+    *,
+    draws: int,
+    warmup: int,
+    target_accept: float,
+    max_tree_depth: int,
+) -> Callable[[Any, Any, Any], tuple[Any, dict[str, Any]]]:
+    """One program for many targets of one form: (w (lanes, p), keys (lanes,), data) -> draws and statistics.
+
+    ``energy`` is (w, data) -> -log p(w | data); the data's arrays have a leading axis of lanes, one chain each. The
+    draws (lanes, draws, p) and the statistics (lanes, draws) under ArviZ's names come after each lane's own warm-up.
+    NumPyro's MCMC compiles anew for every potential; this compiles once.
+    """
+
+    def lane(w: jax.Array, key: jax.Array, data: Any) -> tuple[jax.Array, dict[str, jax.Array]]:
+        begin, move = hmc(potential_fn_gen=lambda own: lambda at: energy(at, own), algo="NUTS")
+        state = begin(
+            w,
+            warmup,
+            inverse_mass_matrix=None,
+            dense_mass=True,
+            target_accept_prob=target_accept,
+            max_tree_depth=max_tree_depth,
+            model_args=(data,),
+            rng_key=key,
+        )
+        state = jax.lax.fori_loop(0, warmup, lambda _, s: move(s, model_args=(data,)), state)
+
+        def one(s: Any, _: Any) -> tuple[Any, tuple[jax.Array, dict[str, jax.Array]]]:
+            new = move(s, model_args=(data,))
+            return new, (new.z, {name: getattr(new, field) for field, name in FIELDS.items()})
+
+        found: tuple[jax.Array, dict[str, jax.Array]] = jax.lax.scan(one, state, None, length=draws)[1]
+        return found
+
+    return jax.jit(jax.vmap(lane))

@@ -40,7 +40,7 @@ def sensitivities(forward: Forward, blocks: Sequence[Block], theta: Floats) -> F
     ends = [forward.space.constrain(z + side * STEP * np.eye(len(z))) for side in (1, -1)]
     parts = []
     for block in blocks:
-        ahead, behind = (np.asarray(forward(end, block.c, block.x))[..., list(block.columns)] for end in ends)
+        ahead, behind = (np.asarray(block.observed(forward(end, block.c, block.x))) for end in ends)
         parts.append((ahead - behind).reshape(len(z), -1).T / (2 * STEP))
     return np.concatenate(parts)
 

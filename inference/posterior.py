@@ -12,6 +12,7 @@ from twin.inference.blocks import Block, label
 from twin.inference.discrepancy import Discrepancy
 from twin.inference.likelihood import Likelihood
 from twin.inference.sample import Sample
+from twin.refined import Refined
 from twin.space import Floats, Space
 
 PACKAGES = ("twincal", "numpy", "scipy", "jax", "numpyro", "torch", "pyro-ppl", "arviz", "xarray")
@@ -126,7 +127,7 @@ def describe(likelihood: Likelihood) -> dict[str, Any]:
     return {
         "noise": repr(likelihood.noise),
         "noise_per_experiment": likelihood.noise_per_experiment,
-        "surrogate_error": "exact" if exact else likelihood.surrogate_error.value,
+        "surrogate_error": "exact" if exact else _treated(likelihood),
         "discrepancy": None if likelihood.discrepancy is None else _described(likelihood.discrepancy),
         "latent": list(likelihood.latent),
         "units": {
@@ -143,6 +144,11 @@ def describe(likelihood: Likelihood) -> dict[str, Any]:
             for e in likelihood.experiments
         ],
     }
+
+
+def _treated(likelihood: Likelihood) -> str:
+    """What was made of the forward map's error."""
+    return "refined" if isinstance(likelihood.forward, Refined) else likelihood.surrogate_error.value
 
 
 def _described(discrepancy: Discrepancy) -> str:

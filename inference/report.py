@@ -13,12 +13,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from twin.atomic import replaced
 from twin.inference.checks import run_checks
 from twin.inference.posterior import Posterior
+from twin.inference.report_discrepancy import discrepancy
 from twin.inference.report_figures import chains, fit, pairs
 from twin.inference.report_tables import Section, checks, parameters, provenance, setup, surrogate
+from twin.inference.report_verification import verification
 from twin.inference.report_words import check_rows, verdict_of
 
 SectionMaker = Callable[[Posterior, Mapping[str, Any]], Section | None]
-SECTIONS: tuple[SectionMaker, ...] = (parameters, fit, pairs, chains, surrogate, setup, provenance)
+SECTIONS: tuple[SectionMaker, ...] = (
+    parameters, verification, fit, discrepancy, pairs, chains, surrogate, setup, provenance,
+)  # fmt: skip
 """In the order of the page, below the verdict and the checks."""
 
 

@@ -69,6 +69,18 @@ GUIDES: Mapping[str, Guide] = {
         "The model with its noise does not reproduce the measurements.",
         "Look at the residuals: a pattern asks for a better model or a discrepancy, a wrong width for another noise.",
     ),
+    "verification": Guide(
+        "Agreement with the reference solver (Pareto k-hat)",
+        "≤",
+        "The reference solver neither confirms nor corrects this posterior: do not use its numbers.",
+        "Train a more accurate surrogate for this region, or give the verification more draws and time.",
+    ),
+    "reference_failures": Guide(
+        "Reference solves that failed",
+        "≤",
+        "The reference solver gave no answer at many draws; what it says of the others may not hold for these.",
+        "See which parameters these draws share; narrow the domain to where the equations have a solution.",
+    ),
 }
 UNKNOWN = Guide("", "", "This check did not pass.", "See the documentation of this check.")
 

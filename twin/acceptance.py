@@ -8,7 +8,7 @@ import numpy as np
 
 from twin.arrays import to_numpy
 from twin.error import ErrorModel
-from twin.error_fit import Errors, fit_error, standardised
+from twin.error_fit import Errors, fit_error, reach_of, standardised
 from twin.model import Model, until_end
 from twin.space import Floats
 from twin.training.build import Solves
@@ -55,7 +55,7 @@ def differences(forward: Callable[[Floats, Floats, Floats], Floats], solves: Sol
 
 def error_model(model: Model, found: Differences) -> ErrorModel:
     """The error as a random function of parameters, conditions and abscissa, fitted to the held-out points."""
-    return fit_error(model.space + model.conditions, _errors(found))
+    return fit_error(_errors(found), *reach_of(model.space + model.conditions))
 
 
 def error_calibration(model: Model, errors: ErrorModel, found: Differences) -> dict[str, dict[str, float]]:

@@ -8,6 +8,7 @@ The patterns φ_k carry what is correlated over the abscissa, r what is left; a_
 of u, of degree 0 where nothing depends on it. The covariance is Σ_k s_k² φ_k φ_kᵀ + g² diag(r²).
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -121,6 +122,11 @@ def terms(u: Array) -> Array:
     d = u.shape[-1]
     products = [held[..., i, None] * held[..., i:] for i in range(d)]
     return xp.concat([held[..., :1] * 0 + 1, held, *products], axis=-1)
+
+
+def linear_terms(f: int) -> int:
+    """1 + d, how many of f = 1 + d + d (d + 1)/2 terms are constant or linear."""
+    return (math.isqrt(1 + 8 * f) - 1) // 2
 
 
 def _polynomial(u: Array, table: Floats) -> Array:

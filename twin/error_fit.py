@@ -1,15 +1,15 @@
 """A forward map's error model from held-out solves, and whether it holds on further ones.
 
 Patterns are the principal components of the scaled errors. Each component's coefficient, and what the patterns
-leave, gets a mean and a spread that may depend on parameters and conditions: a quadratic by ridge regression where
-leave-one-out prediction says that it is better than a constant.
+leave, gets a mean and a spread that may depend on parameters and conditions: constant, linear or quadratic by ridge
+regression, whichever predicts best a point that was left out.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from twin.error import ErrorModel, terms
+from twin.error import ErrorModel, linear_terms, terms
 from twin.space import Floats, Space
 
 MOST_MODES = 4
@@ -17,7 +17,7 @@ EXPLAINED = 0.99
 """Share of the errors' variance at which no further pattern is taken."""
 RIDGE = 1e-3
 GAIN = 0.95
-"""A quadratic must bring the leave-one-out error below this share of the constant's."""
+"""A higher degree must bring the leave-one-out error below this share of the lower one's."""
 LOG_NORMAL = -0.6351814227307391
 """E log |ξ| of a standard normal ξ, -(γ + log 2)/2."""
 ROUNDING = 1e-10
@@ -36,8 +36,8 @@ class Errors:
     values: Floats
 
 
-def fit_error(space: Space, errors: Errors) -> ErrorModel:
-    """The error model over the joint space of parameters and conditions."""
+def fit_error(errors: Errors, centre: Floats, width: Floats) -> ErrorModel:
+    """The error model over ``joint``, whose coordinates are u = (joint - centre)/width (d,)."""
     counted = np.isfinite(errors.values)
     many = np.maximum(counted.sum(axis=0), 1)
     bias = np.where(counted, errors.values, 0.0).sum(axis=0) / many
@@ -47,7 +47,6 @@ def fit_error(space: Space, errors: Errors) -> ErrorModel:
     scaled = np.where(unit > 0, centred / np.where(unit > 0, unit, 1.0), 0.0)
     modes, scores = _patterns(scaled)
     left = np.where(counted, scaled - np.einsum("nr,mqr->nmq", scores, modes), np.nan)
-    centre, width = reach_of(space)
     basis = terms((errors.joint - centre) / width)
     means, log_scale = [], []
     for column in scores.T:
@@ -110,19 +109,22 @@ class Regression:
 
 
 def _regress(basis: Floats, target: Floats, sd: Floats | None = None) -> Regression:
-    """The better of a constant and a quadratic, judged by leaving each point out.
+    """The best of a constant, a plane and a quadratic, judged by leaving each point out.
 
-    Points count by 1/sd² where their spread ``sd`` (n,) is known.
+    A degree is tried where there are twice as many points as terms. Points count by 1/sd² where their spread ``sd``
+    (n,) is known.
     """
     n, f = basis.shape
     weight = np.ones(n) if sd is None else 1.0 / np.maximum(sd, TINY * sd.max()) ** 2
     weight = n * weight / weight.sum()
-    constant = _fit(basis[:, :1], target, weight, 0.0)
-    if n < 2 * f:
-        return Regression(np.r_[constant.weights, np.zeros(f - 1)], constant.left_out)
-    quadratic = _fit(basis, target, weight, RIDGE * n)
-    gain = np.sum(weight * quadratic.left_out**2) / max(np.sum(weight * constant.left_out**2), 1e-300)
-    return quadratic if gain < GAIN else Regression(np.r_[constant.weights, np.zeros(f - 1)], constant.left_out)
+    best = _fit(basis[:, :1], target, weight, 0.0)
+    for count in (linear_terms(f), f):
+        if n < 2 * count:
+            break
+        tried = _fit(basis[:, :count], target, weight, RIDGE * n)
+        if np.sum(weight * tried.left_out**2) < GAIN * np.sum(weight * best.left_out**2):
+            best = tried
+    return Regression(np.r_[best.weights, np.zeros(f - len(best.weights))], best.left_out)
 
 
 def _fit(basis: Floats, target: Floats, weight: Floats, ridge: float) -> Regression:

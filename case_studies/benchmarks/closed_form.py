@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from twin.case_studies.benchmarks.table import Row, options, show
+from twin.model import until_end
 from twin.models.battery.lgm50 import soh6
 from twin.models.battery.spm import ClosedFormSPM
 from twin.space import Floats
@@ -37,7 +38,7 @@ def against(model: ClosedFormSPM, rate: float, meshes: tuple[int, ...]) -> dict[
     found: dict[str, Any] = {}
     for mesh in meshes:
         reference = replace(model, reference=replace(model.reference, radial_points=mesh))
-        difference = 1e3 * (ours - reference.simulate(theta, c, x))
+        difference = 1e3 * (ours - until_end(reference, reference.simulate(theta, c, x)))
         found[f"Nr {mesh} rms mV"] = float(np.sqrt(np.nanmean(difference**2)))
         found[f"Nr {mesh} max mV"] = float(np.nanmax(np.abs(difference)))
     return found

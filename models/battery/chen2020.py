@@ -60,6 +60,16 @@ def positive_exchange(y: Array, temperature: Array) -> Array:
     return _exchange(3.42e-6, 17.8e3, 63104.0, y, temperature)
 
 
+def negative_diffusivity(x: Array, temperature: Array) -> float:
+    """D = 3.3e-14 [m²/s] at every filling and temperature."""
+    return 3.3e-14
+
+
+def positive_diffusivity(y: Array, temperature: Array) -> float:
+    """D = 4e-15 [m²/s] at every filling and temperature."""
+    return 4e-15
+
+
 LG_M50 = Cell(
     name="LG M50",
     source="Chen et al. 2020, DOI 10.1149/1945-7111/ab9050",
@@ -71,7 +81,7 @@ LG_M50 = Cell(
         start_stoichiometry=29866.0 / 33133.0,
         open_circuit_potential=graphite_siox_ocp,
         exchange_current_density=negative_exchange,
-        diffusivity=lambda x, temperature: 3.3e-14,
+        diffusivity=negative_diffusivity,
     ),
     positive=Electrode(
         thickness=75.6e-6,
@@ -81,7 +91,7 @@ LG_M50 = Cell(
         start_stoichiometry=17038.0 / 63104.0,
         open_circuit_potential=nmc811_ocp,
         exchange_current_density=positive_exchange,
-        diffusivity=lambda y, temperature: 4e-15,
+        diffusivity=positive_diffusivity,
     ),
     area=0.065 * 1.58,
     capacity=5.0,

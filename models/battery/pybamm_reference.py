@@ -36,10 +36,11 @@ VOLTAGE = "Voltage [V]"
 
 @dataclass(frozen=True)
 class Reference:
-    """Which solver answers for a model, and how fine."""
+    """Which solver answers for a model, how fine, and how far below the cut-off [V] it goes on."""
 
     values: Callable[[Any], Values]
     radial_points: int = RADIAL_POINTS
+    overrun: float = OVERRUN
     outputs: tuple[str, ...] = (VOLTAGE,)
 
 
@@ -110,7 +111,7 @@ def nrel_nmc532(pybamm: Any) -> Values:
 def simulate_spm(reference: Reference, draw: Draw, x: Floats, steps: Steps | None) -> Floats:
     """Voltage (b, n, 1) of every draw at the times x[:, 0].
 
-    NaN from ``OVERRUN`` below the cut-off on, where a particle is exhausted, or where the solver failed (all of a row).
+    NaN from ``overrun`` below the cut-off on, where a particle is exhausted, or where the solver failed (all of a row).
     """
     return solve(reference, draw, np.asarray(x)[:, 0], steps)[..., :1]
 
@@ -165,7 +166,7 @@ def _simulation(reference: Reference, steps: tuple[tuple[float, ...], tuple[floa
         current = sum((float(change) * (pybamm.t >= start) if start else float(change)) for start, change in changes)
     maxima = {side: values[f"Maximum concentration in {side} electrode [mol.m-3]"] for side in SIDES}
     values |= {
-        "Lower voltage cut-off [V]": values["Lower voltage cut-off [V]"] - OVERRUN,
+        "Lower voltage cut-off [V]": values["Lower voltage cut-off [V]"] - reference.overrun,
         "Current function [A]": current,
         "Ambient temperature [K]": pybamm.InputParameter("temperature"),
         "Initial temperature [K]": pybamm.InputParameter("temperature"),

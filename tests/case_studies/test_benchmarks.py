@@ -124,7 +124,7 @@ def test_building_records_how_a_surrogate_came_about_and_repeats_bit_by_bit(tmp_
     assert first.record["reference_solves"] == 4
     assert first.record["training"]["seed"] == 3
     assert first.errors is not None
-    assert first.errors.sd.shape == (100, 1)
+    assert first.errors.rest.shape == (100, 1)
 
 
 def test_an_unknown_mode_is_refused_with_the_right_ones() -> None:

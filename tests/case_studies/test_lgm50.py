@@ -17,7 +17,7 @@ def measured(data_file: Callable[[str], Path]) -> Path:
 
 def test_each_rate_is_one_experiment_that_starts_from_its_rested_voltage(measured: Path, tmp_path: Path) -> None:
     study = battery_lgm50.study_of(battery_lgm50.READINGS[0], tmp_path, battery_lgm50.FITTED, 0)
-    slow, fast = calibration.experiments_of(study, soh6)
+    (slow, fast), _ = calibration.experiments_of(study, soh6)
     assert (len(slow.y), len(fast.y)) == (299, 148)
     np.testing.assert_allclose([slow.conditions["c_rate"], fast.conditions["c_rate"]], [0.1, 0.5], rtol=1e-3)
     np.testing.assert_allclose([slow.conditions["start_voltage"], fast.conditions["start_voltage"]], [4.1784, 4.1796])

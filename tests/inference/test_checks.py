@@ -14,7 +14,8 @@ from twin.priors import Beta, HalfNormal, LogNormal, Normal, Uniform
 from twin.space import Parameter
 
 KEYS = {
-    "rhat_max", "ess_min", "divergences", "bfmi", "khat", "surrogate_error", "domain_edge", "posterior_predictive"
+    "rhat_max", "ess_min", "divergences", "bfmi", "khat", "surrogate_error", "domain_edge", "posterior_predictive",
+    "verification", "reference_failures",
 }  # fmt: skip
 
 

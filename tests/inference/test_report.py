@@ -91,7 +91,7 @@ def make() -> Make:
             "latent": names[p:],
             "noise": "Gaussian()",
             "noise_per_experiment": False,
-            "surrogate_error": "none: exact",
+            "surrogate_error": "exact",
             "discrepancy": None,
             "experiments": [{"name": "first", "conditions": {"rate": 1.5}, "source": None, "notes": ["rows dropped"]}],
         }
@@ -277,7 +277,7 @@ def test_axes_carry_quantity_and_unit(make: Make) -> None:
 def test_surrogate_error_is_stated_against_the_noise(make: Make) -> None:
     plain = make()
     rough = replace(plain.series[0], surrogate=np.full(40, 0.005))
-    for used, words in (("included", "included in the likelihood"), ("left out", "left out of the likelihood")):
+    for used, words in (("marginalised", "marginalised"), ("plug-in", "plugged in"), ("none", "left out of the likelihood")):
         posterior = replace(plain, series=(rough,), metadata={**plain.metadata, "surrogate_error": used})
         text = Text(page_of(posterior)).text
         assert words in text

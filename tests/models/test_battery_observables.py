@@ -43,7 +43,7 @@ OVERFILLED = soh6.space.pack({"LAM_n": 0.39})
 
 def pybamms(theta: Floats) -> Any:
     """PyBaMM's solution of one discharge to its end."""
-    reference = replace(soh6.reference, radial_points=300)
+    reference = replace(soh6.reference, radial_points=300, overrun=0.0)
     simulation: Any = pybamm_reference._simulation(reference, None)
     inputs = {k: float(np.squeeze(v)) for k, v in vars(soh6.drawn(theta, C)).items()}
     return simulation.solve([0.0, 8000.0], inputs=inputs)

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from twin.model import until_end
 from twin.models.battery import pybamm_reference
 from twin.models.battery.lgm50 import esoh4, soh6
 from twin.models.battery.nrel import pinnstripes2
@@ -18,15 +19,26 @@ def test_a_missing_pybamm_is_answered_with_the_extra_to_install(monkeypatch: pyt
         soh6.simulate(soh6.space.nominal[None], C, np.array([[0.0], [10.0]]))
 
 
-def test_nothing_is_given_after_the_cut_off() -> None:
-    x = np.linspace(0, 5000, 501)[:, None]
-    y = soh6.simulate(soh6.space.pack({"LLI": 0.15})[None], C, x)[0, :, 0]
-    ended = np.isnan(y)
+def test_the_solution_goes_on_past_the_cut_off_and_then_ends_for_good() -> None:
+    x = np.linspace(0, 5000, 2001)[:, None]
+    y = soh6.simulate(soh6.space.pack({"LLI": 0.15})[None], C, x)
+    ended = np.isnan(y[0, :, 0])
     assert ended.any()
     assert not ended.all()
     assert np.all(np.diff(ended.astype(int)) >= 0), "once ended, it stays ended"
-    assert np.all(y[~ended] >= soh6.cell.cut_off - 1e-6)
-    assert y[~ended][-1] < 2.9
+    assert soh6.cell.cut_off - 0.5 <= y[0, ~ended, 0].min() < soh6.cell.cut_off - 0.1
+    counted = until_end(soh6, y)[0, :, 0]
+    assert np.nanmin(counted) >= soh6.cell.cut_off
+    assert np.nanmin(counted) < 2.7
+
+
+def test_past_the_cut_off_the_closed_form_and_the_reference_still_agree() -> None:
+    x = np.linspace(0, 5000, 2001)[:, None]
+    theta = soh6.space.pack({"LLI": 0.15})[None]
+    y = soh6.simulate(theta, C, x)[0, :, 0]
+    below = y < soh6.cell.cut_off
+    assert below.sum() > 3
+    np.testing.assert_allclose(soh6(theta, C, x)[0, below, 0], y[below], atol=2e-3)
 
 
 def test_a_start_that_cannot_be_is_no_number_and_leaves_the_others_alone() -> None:

@@ -38,8 +38,12 @@ def made(n: int, seed: int, *, moving: bool = True, uneven: bool = True) -> Erro
     return Errors(joint, values[..., None])
 
 
+def fit(space: Space, errors: Errors) -> ErrorModel:
+    return fit_error(errors, *reach_of(space))
+
+
 def test_patterns_means_and_spreads_are_those_the_errors_were_made_of() -> None:
-    model = fit_error(JOINT, made(1500, seed=0))
+    model = fit(JOINT, made(1500, seed=0))
     assert model.modes.shape[-1] == 2
     first = model.modes[:, 0, 0]
     assert abs(np.corrcoef(first, SHAPES[:, 0])[0, 1]) > 0.99
@@ -55,14 +59,14 @@ def test_patterns_means_and_spreads_are_those_the_errors_were_made_of() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_error_model_holds_on_further_draws(seed: int) -> None:
-    model = fit_error(JOINT, made(400, seed=seed))
+    model = fit(JOINT, made(400, seed=seed))
     z = standardised(model, made(1000, seed=100 + seed), len(SPACE))
     assert np.mean(np.abs(z) < 1.645) == pytest.approx(0.9, abs=0.03)
     assert np.mean(z**2) == pytest.approx(1.0, abs=0.2)
 
 
 def test_a_model_that_ignores_theta_does_not_hold_where_errors_depend_on_it() -> None:
-    blind = fit_error(Space((JOINT.parameters[1], JOINT.parameters[1].__class__(**{**vars(JOINT["c"]), "name": "d"}))),
+    blind = fit(Space((JOINT.parameters[1], JOINT.parameters[1].__class__(**{**vars(JOINT["c"]), "name": "d"}))),
                       Errors(np.random.default_rng(0).uniform(0.5, 1, (400, 2)), made(400, seed=1).values))  # fmt: skip
     assert len(blind.log_scale) == 1
     fresh = made(2000, seed=5)
@@ -73,21 +77,21 @@ def test_a_model_that_ignores_theta_does_not_hold_where_errors_depend_on_it() ->
 
 
 def test_nothing_depends_on_theta_unless_the_errors_do() -> None:
-    model = fit_error(JOINT, made(400, seed=2, moving=False, uneven=False))
+    model = fit(JOINT, made(400, seed=2, moving=False, uneven=False))
     assert len(model.mean) == len(model.log_scale) == 1
 
 
 def test_values_after_the_end_of_the_reference_do_not_count() -> None:
     errors = made(400, seed=3)
     errors.values[:, 15:][::2] = np.nan
-    model = fit_error(JOINT, errors)
+    model = fit(JOINT, errors)
     assert all(np.isfinite(table).all() for table in vars(model).values())
     z = standardised(model, made(1000, seed=8), len(SPACE))
     assert np.mean(np.abs(z) < 1.645) == pytest.approx(0.9, abs=0.06)
 
 
 def some_model() -> ErrorModel:
-    return fit_error(JOINT, made(300, seed=4))
+    return fit(JOINT, made(300, seed=4))
 
 
 def test_the_covariance_is_low_rank_plus_diagonal_under_three_libraries() -> None:

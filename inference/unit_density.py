@@ -1,0 +1,101 @@
+"""The densities of many units: one likelihood, different data.
+
+Units share the forward map, the conditions and the abscissae; each has its own values and its own mask. Two JAX
+programs of fixed shapes serve any number of them, so that nothing is compiled twice and no answer depends on how
+the units are grouped.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import numpy as np
+
+from twin.arrays import Array, namespace
+from twin.inference.coordinates import Coordinates
+from twin.inference.density import Whitening, prior_whitening
+from twin.inference.likelihood import Likelihood, Measured
+from twin.inference.split_t import Rows
+from twin.space import Floats
+
+BLOCK, STRIP = 16, 64
+"""Units, and points of each, that one call of the compiled density takes: its arrays stay in the cache."""
+
+
+@dataclass(frozen=True, eq=False)
+class UnitDensity:
+    """log p(u | data) over prior-whitened u (*batch, p), for data whose arrays broadcast against the batch."""
+
+    likelihood: Likelihood
+
+    @cached_property
+    def scale(self) -> Whitening:
+        """z = centre + factor u."""
+        return prior_whitening(self.likelihood.space)
+
+    @cached_property
+    def coordinates(self) -> Coordinates:
+        """The space's transforms."""
+        return Coordinates(self.likelihood.space)
+
+    def theta(self, u: Array) -> Array:
+        """θ of u."""
+        return self.coordinates.constrain(self.scale(u))
+
+    def prior(self, u: Array) -> Array:
+        """Log prior and Jacobian (*batch,)."""
+        z = self.scale(u)
+        return self.coordinates.log_prior(self.coordinates.constrain(z)) + self.coordinates.log_jacobian(z)
+
+    def __call__(self, u: Array, measured: Measured) -> Array:
+        """Log density (*batch,), -∞ where it is not a number."""
+        xp = namespace(u)
+        value = self.likelihood.log_prob(self.theta(u), measured) + self.prior(u)
+        return xp.where(xp.isnan(value), xp.full_like(value, -xp.inf), value)
+
+    @cached_property
+    def compiled(self) -> Callable[[Any, Any], Any]:
+        """The same for u (BLOCK, STRIP, p) and data with a leading axis of BLOCK."""
+
+        def block(u: jax.Array, measured: Measured) -> jax.Array:
+            return self(u, tuple((y[:, None], mask[:, None]) for y, mask in measured))
+
+        return jax.jit(block)
+
+
+def require_units(likelihood: Likelihood, measured: Measured) -> int:
+    """The number of units; ValueError where the data do not have the likelihood's shapes."""
+    own = likelihood.measured
+    if len(measured) != len(own):
+        raise ValueError(f"units: expected data of {len(own)} experiments, got {len(measured)}")
+    counts = {len(part) for pair in measured for part in pair}
+    if len(counts) != 1:
+        raise ValueError(f"units: every array needs the same number of units, got {sorted(counts)}")
+    for (y, mask), (expected, _) in zip(measured, own, strict=True):
+        if y.shape[1:] != expected.shape or mask.shape[1:] != expected.shape:
+            raise ValueError(f"units: expected (units, *{expected.shape}), got y {y.shape} and mask {mask.shape}")
+    return counts.pop()
+
+
+def of_rows(measured: Measured, rows: Rows) -> Measured:
+    """The data of some units; values that were not measured are 0."""
+    return tuple((np.where(mask[rows], y[rows], 0.0), mask[rows]) for y, mask in measured)
+
+
+def evaluate(density: UnitDensity, measured: Measured, u: Floats, rows: Rows) -> Floats:
+    """Log density (k, n) of u (k, n, p) under the data of the units ``rows`` (k,)."""
+    k, n, p = u.shape
+    strips, blocks = -(-n // STRIP), -(-k // BLOCK)
+    padded = np.zeros((blocks * BLOCK, strips * STRIP, p))
+    padded[:k, :n] = u
+    whole = np.empty((blocks * BLOCK, strips * STRIP))
+    index = np.concatenate([rows, np.full(blocks * BLOCK - k, rows[-1])])
+    with jax.enable_x64(True):
+        for b in range(0, len(index), BLOCK):
+            data = of_rows(measured, index[b : b + BLOCK])
+            for s in range(0, strips * STRIP, STRIP):
+                part = density.compiled(padded[b : b + BLOCK, s : s + STRIP], data)
+                whole[b : b + BLOCK, s : s + STRIP] = np.asarray(part)
+    return whole[:k, :n]

@@ -1,0 +1,182 @@
+"""Posteriors of many units that share a model, conditions and abscissae, and differ in their data.
+
+Each unit climbs the ladder of ``rungs.py``; those that both cheap rungs refuse are left to NUTS, lane by lane in one
+compiled program. Units are worked on in chunks, by as many threads as there are workers; answers do not depend on
+how the units are grouped. A unit that cannot be calibrated is recorded and harms no other.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from twin.inference.likelihood import Likelihood, Measured
+from twin.inference.rungs import Effort, Peaks, Standing, climb_rungs
+from twin.inference.split_t import Rows
+from twin.inference.unit_climb import Climb, local_values
+from twin.inference.unit_density import UnitDensity, evaluate, require_units
+from twin.inference.unit_modes import find_peaks
+from twin.inference.unit_nuts import ChainSettings, UnitChains
+from twin.inference.unit_starts import Table, starts, table_of
+from twin.space import Floats
+
+UNIT_EFFORT = Effort(draws=512, round_draws=1024, rounds=6, components=5, ess_limit=200.0)
+STARTS = 3
+RHAT_LIMIT = 1.05
+"""Above it a unit's chains are not to be trusted; a single calibration is judged more strictly (``checks.py``)."""
+
+
+@dataclass(frozen=True, eq=False)
+class UnitAnswer:
+    """One unit's posterior: weighted draws ``theta`` (n, p) with normalised ``log_weights`` (n,), and their worth.
+
+    ``rung`` is laplace, mixture, nuts, or none where nothing finite was found (n = 0); ``reason`` says why that one.
+    ``khat`` is NaN for NUTS, whose draws weigh the same. ``converged`` says whether the rung met its own standard.
+    """
+
+    unit: int
+    theta: Floats
+    log_weights: Floats
+    khat: float
+    ess: float
+    rung: str
+    reason: str
+    converged: bool
+
+    @property
+    def mean(self) -> Floats:
+        """Posterior means (p,)."""
+        return np.asarray(np.exp(self.log_weights) @ self.theta)
+
+    @property
+    def sd(self) -> Floats:
+        """Posterior standard deviations (p,)."""
+        return np.asarray(np.sqrt(np.exp(self.log_weights) @ (self.theta - self.mean) ** 2))
+
+    def quantile(self, levels: Floats) -> Floats:
+        """Quantiles (levels, p) of the weighted draws."""
+        order = np.argsort(self.theta, axis=0)
+        middle = np.cumsum(np.exp(self.log_weights)[order], axis=0) - 0.5 * np.exp(self.log_weights)[order]
+        ordered = np.take_along_axis(self.theta, order, axis=0)
+        columns = [np.interp(levels, middle[:, j], ordered[:, j]) for j in range(self.theta.shape[1])]
+        return np.stack(columns, axis=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """What all units share: the likelihood (its own data give only the shapes), the starts and compiled programs."""
+
+    likelihood: Likelihood
+    seed: int = 0
+    effort: Effort = UNIT_EFFORT
+    chains: ChainSettings = ChainSettings()
+
+    @cached_property
+    def density(self) -> UnitDensity:
+        """The log density of every unit."""
+        return UnitDensity(self.likelihood)
+
+    @cached_property
+    def climb(self) -> Climb:
+        """The search for modes."""
+        return Climb(self.density)
+
+    @cached_property
+    def table(self) -> Table:
+        """The shared starts."""
+        return table_of(self.likelihood, self.seed)
+
+    @cached_property
+    def nuts(self) -> UnitChains:
+        """The last rung."""
+        return UnitChains(self.density, self.chains)
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """A chunk's answers, and what is left to NUTS: each unit, why, and its modes."""
+
+    answers: list[UnitAnswer]
+    left: list[tuple[int, Standing, Peaks]]
+
+
+def solve_units(units: Units, measured: Measured, *, chunk: int = 128, workers: int = 2) -> Iterator[UnitAnswer]:
+    """The answers, chunk after chunk as they are ready; units left to NUTS come last.
+
+    ``measured`` holds y and mask (units, n, q) per experiment; where the mask is False y does not count. ValueError
+    when the shapes are not the likelihood's.
+    """
+    count = require_units(units.likelihood, measured)
+    parts = [np.arange(i, min(i + chunk, count)) for i in range(0, count, chunk)]
+    left: list[tuple[int, Standing, Peaks]] = []
+    for found in _in_threads(units, measured, parts, workers):
+        yield from found.answers
+        left += found.left
+    for i in range(0, len(left), units.chains.units):
+        yield from _by_chains(units, measured, left[i : i + units.chains.units])
+
+
+def _in_threads(units: Units, measured: Measured, parts: list[Rows], workers: int) -> Iterator[Solved]:
+    """Chunks in order, a few ahead; the first alone, so that everything is compiled once."""
+    if parts:
+        yield _solved(units, measured, parts[0])
+    ahead = 2 * workers
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = deque(pool.submit(_solved, units, measured, part) for part in parts[1 : 1 + ahead])
+        for k in range(1, len(parts)):
+            found = waiting.popleft().result()
+            waiting.extend(pool.submit(_solved, units, measured, part) for part in parts[k + ahead : k + ahead + 1])
+            yield found
+
+
+def _solved(units: Units, measured: Measured, rows: Rows) -> Solved:
+    """One chunk on the two cheap rungs."""
+    with np.errstate(all="ignore"):
+        begin = starts(units.density, units.table, measured, rows, STARTS)
+        peaks, usable = find_peaks(units.climb, measured, rows, begin)
+    here = rows[usable]
+
+    def target(u: Floats, which: Rows) -> Floats:
+        return evaluate(units.density, measured, u, here[which])
+
+    def local(u: Floats, which: Rows) -> tuple[Floats, Floats, Floats]:
+        return local_values(units.climb, measured, u, here[which])
+
+    found = climb_rungs(target, local, peaks, effort=units.effort, seed=units.seed) if len(here) else []
+    place = {int(unit): k for k, unit in enumerate(here)}
+    answers, left = [], []
+    for unit in rows.tolist():
+        if unit not in place:
+            answers.append(_nothing(unit, len(units.likelihood.space)))
+            continue
+        k = place[unit]
+        if found[k].accepted:
+            answers.append(_weighted(units, unit, found[k]))
+        else:
+            left.append((unit, found[k], peaks.part(np.array([k]))))
+    return Solved(answers, left)
+
+
+def _weighted(units: Units, unit: int, found: Standing) -> UnitAnswer:
+    theta = np.asarray(units.density.theta(found.u))
+    return UnitAnswer(unit, theta, found.log_weights, found.khat, found.ess, found.rung, found.reason, True)
+
+
+def _nothing(unit: int, p: int) -> UnitAnswer:
+    reason = "the log density is finite at none of the starts: check this unit's data and the prior"
+    return UnitAnswer(unit, np.empty((0, p)), np.empty(0), float("nan"), 0.0, "none", reason, False)
+
+
+def _by_chains(units: Units, measured: Measured, left: list[tuple[int, Standing, Peaks]]) -> Iterator[UnitAnswer]:
+    """NUTS for a few units side by side."""
+    rows = np.array([unit for unit, _, _ in left])
+    chains = units.nuts.sample(measured, rows, [peaks for _, _, peaks in left], units.seed)
+    for k, (unit, standing, _) in enumerate(left):
+        theta = np.asarray(units.density.theta(chains.u[k].reshape(-1, chains.u.shape[-1])))
+        equal = np.full(len(theta), -np.log(len(theta)))
+        reason = f"{standing.reason}; nuts: R-hat {chains.rhat[k]:.3f}, ESS {chains.ess[k]:.0f}"
+        good = bool(chains.rhat[k] < RHAT_LIMIT)
+        yield UnitAnswer(unit, theta, equal, float("nan"), float(chains.ess[k]), "nuts", reason, good)
