@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from twin.atomic import replaced_folder
-from twin.case_studies.sampling import likelihood_of, require_names, sampled
+from twin.case_studies.sampling import Sampled, likelihood_of, require_names, sampled
 from twin.case_studies.study import Study
 from twin.experiment import Experiment
+from twin.inference.design import Candidate
+from twin.inference.identifiability import identify
 from twin.inference.posterior import Posterior, assemble
 from twin.inference.posterior_file import save
 from twin.inference.power_scaling import power_scaling
@@ -24,6 +26,9 @@ from twin.models import catalogue
 from twin.table import Table, read_table
 
 Say = Callable[[str], None]
+
+CANDIDATE_POINTS = 100
+"""Values that a candidate experiment would measure."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +79,7 @@ def calibrate(study: Study, say: Say, *, disclaimer: str | None = None) -> Calib
     begin = time.perf_counter()
     require_names(study)
     model = catalogue.model(study.model, study.preset)
+    candidates_of(study, model)
     experiments, held_out = experiments_of(study, model)
     likelihood = likelihood_of(study, model, experiments)
     for e in experiments:
@@ -94,8 +100,36 @@ def calibrate(study: Study, say: Say, *, disclaimer: str | None = None) -> Calib
     }
     posterior = assemble(found.likelihood, found.sample, metadata=metadata)
     joint = np.asarray(found.likelihood.log_prob(found.sample.theta))
-    posterior = replace(posterior, metadata={**posterior.metadata, "sensitivity": power_scaling(posterior, joint)})
+    told = {"sensitivity": power_scaling(posterior, joint)}
+    if study.identify:
+        told["identifiability"] = identified(study, model, found, say)
+    posterior = replace(posterior, metadata={**posterior.metadata, **told})
     return Calibration(posterior, summary_of(posterior, time.perf_counter() - begin))
+
+
+def identified(study: Study, model: Model, found: Sampled, say: Say) -> dict[str, Any]:
+    """What the data can tell apart, and which of the study's candidates would tell more."""
+    at = found.sample.theta.reshape(-1, found.sample.theta.shape[-1]).mean(axis=0)
+    told = identify(found.likelihood, seed=study.seed, candidates=candidates_of(study, model), at=at, valid=model.valid)
+    for warning in told["warnings"]:
+        say(f"warning: {warning}")
+    return told
+
+
+def candidates_of(study: Study, model: Model) -> tuple[Candidate, ...]:
+    """Experiments that could be made: the nominal conditions, the study's, and each candidate's own on top."""
+    found = []
+    for changes in study.candidate:
+        conditions = {
+            **dict(zip(model.conditions.names, model.conditions.nominal.tolist(), strict=True)),
+            **study.condition,
+            **changes,
+        }
+        model.conditions.require_inside(conditions, "--candidate")
+        x = model.abscissa(model.conditions.pack(conditions), CANDIDATE_POINTS)
+        name = ", ".join(f"{k} = {v:g}" for k, v in changes.items())
+        found.append(Candidate(name, conditions, x, tuple(o.name for o in model.observables)))
+    return tuple(found)
 
 
 def summary_of(posterior: Posterior, seconds: float | None = None) -> dict[str, Any]:

@@ -92,6 +92,7 @@ def calibrate(
     candidate: Annotated[
         list[str] | None, typer.Option(help="name=value[,name=value]: conditions of a further measurement to judge.")
     ] = None,
+    identify: Annotated[bool, typer.Option(help="Say what the data can tell apart.")] = True,
     surrogate: Annotated[Path | None, typer.Option(help="Surrogate file instead of the shipped one.")] = None,
     surrogate_error: Annotated[str | None, typer.Option(help="marginalised, plug-in or none.")] = None,
     sampler: Annotated[str | None, typer.Option(help="ladder, nuts, laplace, svi or pyro-nuts.")] = None,
@@ -115,7 +116,7 @@ def calibrate(
             "select": study.lists(select or [], "select"), "column": study.pairs(column or [], "column"),
             "condition": study.numbers(condition or [], "condition"), "fix": study.numbers(fix or [], "fix"),
             "discrepancy": study.sizes(discrepancy or [], "discrepancy"), "orthogonal": orthogonal or None,
-            "hold_out": tuple(hold_out or ()), "candidate": study.sets(candidate or [], "candidate"),
+            "identify": None if identify else False, "hold_out": tuple(hold_out or ()), "candidate": study.sets(candidate or [], "candidate"),
             "surrogate": surrogate, "surrogate_error": surrogate_error, "sampler": sampler, "seed": seed,
             "verify": verify, "verify_seconds": verify_seconds, "time_budget": time_budget,
         }  # fmt: skip
@@ -156,6 +157,36 @@ def check(
     from twin.case_studies import commands
 
     run(context, partial(commands.check, what, preset, n=n, seed=seed, as_json=json))
+
+
+@app.command(epilog="Example: twin sbc battery_spm --preset pinnstripes2 --n 200 --out runs/sbc")
+def sbc(
+    context: typer.Context,
+    model: str,
+    n: Annotated[int, typer.Option("--n", help="Data sets to simulate and calibrate.")] = 200,
+    out: Annotated[Path, typer.Option(help="Folder of the result.")] = Path("sbc"),
+    preset: Preset = None,
+    surrogate: Annotated[Path | None, typer.Option(help="Surrogate file instead of the shipped one.")] = None,
+    surrogate_error: Annotated[str, typer.Option(help="marginalised, plug-in or none.")] = "marginalised",
+    condition: Annotated[list[str] | None, typer.Option(help="name=value: a known input.")] = None,
+    fix: Annotated[list[str] | None, typer.Option(help="name=value: hold a parameter.")] = None,
+    points: Annotated[int, typer.Option(help="Measured points of a data set.")] = 100,
+    span: Annotated[float, typer.Option(help="Share of the experiment that is measured.")] = 1.0,
+    seed: Seed = 0,
+    time_budget: Budget = None,
+    json: Json = False,
+) -> None:
+    """Simulate with the reference solver, infer with the surrogate, report ranks and coverage."""
+    from twin.case_studies import sbc as job
+    from twin.case_studies import study
+
+    def do() -> Exit:
+        conditions = tuple(study.numbers(condition or [], "condition").items())
+        fixed = tuple(study.numbers(fix or [], "fix").items())
+        plan = job.Plan(model, n, preset, surrogate, surrogate_error, conditions, fixed, points, span, seed)
+        return job.run(plan, out, time_budget=time_budget, as_json=json)
+
+    run(context, do)
 
 
 @app.command(epilog="Example: twin predict runs/cell/posterior.nc --set c_rate=1 --out runs/cell-1C")

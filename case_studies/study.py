@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from twin.space import nearest
 
-
 HELD_OUT = "held-out"
 """In place of a discrepancy's size: to be taken from the experiments of ``hold_out``."""
 

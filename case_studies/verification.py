@@ -22,7 +22,7 @@ from twin.space import Floats
 from twin.store import Store
 
 CACHE = "TWIN_CACHE"
-"""Environment variable: folder of finished reference solves."""
+"""Environment variable: folder of finished reference solves and data sets."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +35,10 @@ class Solver:
     progress: Callable[[int, int], None] | None = None
 
 
-def solves_store() -> Store:
-    """Where finished solves are kept: ``TWIN_CACHE``, else the user's cache directory."""
+def finished_store(kind: str) -> Store:
+    """Where finished work of a kind is kept: below ``TWIN_CACHE``, else in the user's cache directory."""
     folder = os.environ.get(CACHE) or pooch.os_cache("twincal")
-    return Store(Path(folder) / "solves.sqlite")
+    return Store(Path(folder) / f"{kind}.sqlite")
 
 
 def solve_for(likelihood: Likelihood, solver: Solver) -> Solve:
@@ -74,5 +74,5 @@ def verified(
 ) -> Verdict:
     """The verdict on a sample, with the model's reference solver in parallel processes."""
     with workers() as executor:
-        solve = solve_for(likelihood, Solver(model, executor, solves_store(), progress))
+        solve = solve_for(likelihood, Solver(model, executor, finished_store("solves"), progress))
         return verify(likelihood, sample, Case(solve, sampler, diligence, seed, say))

@@ -5,8 +5,11 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait
+
+from twin.case_studies.console import StoppedError
 
 
 @contextmanager
@@ -14,12 +17,16 @@ def workers(count: int | None = None) -> Iterator[Executor]:
     """An executor of ``count`` processes (default: one per core this process may use).
 
     They are started afresh and not forked, since JAX and PyTorch have threads, and end with the program however it
-    ends. Work that nobody waits for any more is not begun.
+    ends. Work that nobody waits for any more is not begun. StoppedError when one of them is killed.
     """
     number = count or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else count or os.cpu_count() or 1
     pool = ProcessPoolExecutor(number, multiprocessing.get_context("spawn"), initializer=_settle)
     try:
         yield pool
+    except BrokenProcessPool as error:
+        raise StoppedError(
+            "a solver process died (killed, or out of memory); what was solved is kept, the same command goes on there"
+        ) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

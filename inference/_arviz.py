@@ -53,7 +53,8 @@ def psis(log_weights: Floats) -> tuple[Floats, float]:
     if finite.size == log_weights.size and np.ptp(finite) < 1e-10:
         return np.full(finite.size, -np.log(finite.size)), 0.0
     stats = _stats()
-    smoothed, khat = _legacy().psislw(log_weights) if stats is None else stats.psislw(-log_weights)
+    with np.errstate(over="ignore"):  # its fit of the tail overflows to an infinity that it then discards
+        smoothed, khat = _legacy().psislw(log_weights) if stats is None else stats.psislw(-log_weights)
     smoothed = np.asarray(smoothed, dtype=np.float64)
     return smoothed - np.logaddexp.reduce(smoothed), float(khat)
 

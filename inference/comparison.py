@@ -14,10 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from twin.inference._arviz import psis
+from twin.inference.blocks import Block
 from twin.inference.likelihood import Likelihood
 from twin.inference.treatment import Treatment
 from twin.space import Floats
 
+LATE = 0.01
+"""Share of an experiment's values that a true solution may lack at its end and still be compared."""
 NEARLY_EQUAL = 0.1
 """Range of log weights below which no draw counts 10 % more than another and k-hat has nothing to say."""
 
@@ -26,7 +29,7 @@ NEARLY_EQUAL = 0.1
 class Comparison:
     """N draws ``theta`` (N, P) with the true solver's answer.
 
-    ``log_ratio`` (N,) is log L/L̃: -∞ where the true solution ends before the data do, NaN where the solver failed.
+    ``log_ratio`` (N,) is log L/L̃: -∞ where the true solution ends well before the data, NaN where the solver failed.
     ``log_weights`` (N,) are smoothed and normalised, -∞ for failures.
     """
 
@@ -91,15 +94,24 @@ def compare(likelihood: Likelihood, theta: Floats, solved: tuple[Floats, ...]) -
 
 
 def true_log_likelihood(likelihood: Likelihood, theta: Floats, solved: tuple[Floats, ...]) -> Floats:
-    """log L (N,): NaN where the solver failed in an experiment, -∞ where a solution ends before the data do."""
+    """log L (N,): NaN where the solver failed in an experiment, -∞ where a solution ends well before the data do.
+
+    A solution may lack up to ``LATE`` of an experiment's values (a discharge that ends a sample early): there is
+    nothing to compare these with, and the forward map is taken at its word.
+    """
     truth = truth_of(likelihood)
     own = theta[..., [likelihood.space.index(name) for name in truth.space.names]]
-    value = np.asarray(truth.log_prob(own, predicted=tuple(np.nan_to_num(y) for y in solved)))
-    for y, block in zip(solved, likelihood.blocks, strict=True):
-        lacking = ~np.isfinite(y) & block.mask
-        value = np.where(lacking.any(axis=(1, 2)), -np.inf, value)
+    plain = likelihood.predict(theta, discrepancy=False)
+    predicted = tuple(np.where(np.isfinite(y), y, f) for y, f in zip(solved, plain, strict=True))
+    value = np.asarray(truth.log_prob(own, predicted=predicted))
+    ended = np.any([lacking(y, b) > LATE for y, b in zip(solved, likelihood.blocks, strict=True)], axis=0)
     failed = np.any([~np.isfinite(y).any(axis=(1, 2)) for y in solved], axis=0)
-    return np.where(failed, np.nan, value)
+    return np.where(failed, np.nan, np.where(ended, -np.inf, value))
+
+
+def lacking(solved: Floats, block: Block) -> Floats:
+    """Share (N,) of an experiment's measured values at which true solutions (N, n, q) have ended."""
+    return np.asarray((~np.isfinite(solved) & block.mask).sum(axis=(1, 2)) / block.mask.sum())
 
 
 def smoothed(log_ratio: Floats) -> tuple[Floats, float]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from twin.arrays import Array, like, namespace
 from twin.inference.coordinates import Coordinates
-from twin.inference.likelihood import Likelihood
+from twin.inference.likelihood import Likelihood, Outputs
 from twin.space import Floats, Space
 
 QUANTILES = (0.05, 0.5, 0.95)
@@ -24,13 +24,13 @@ QUANTILES = (0.05, 0.5, 0.95)
 class LogDensity:
     """A prior over a space times a likelihood θ (*batch, p) -> (*batch,).
 
-    ``outputs`` θ -> (values, information), both (*batch, m), gives the likelihood's Fisher information JᵀwJ
+    ``outputs`` θ -> ``Outputs`` gives the likelihood's Fisher information
     where it has that structure; the search for modes is then Gauss-Newton's.
     """
 
     space: Space
     log_likelihood: Callable[[Array], Array]
-    outputs: Callable[[Array], tuple[Array, Array]] | None = None
+    outputs: Callable[[Array], Outputs] | None = None
 
     @cached_property
     def coordinates(self) -> Coordinates:

@@ -112,6 +112,6 @@ def _simplest(vectors: Floats) -> Floats:
     """An orthonormal basis (p, k) of the same span made of few parameters each: pivoted QR of the projection on it."""
     basis: Floats = vectors
     if vectors.shape[1] > 1:
-        basis = qr(vectors @ vectors.T, pivoting=True)[0][:, : vectors.shape[1]]
+        basis = np.asarray(qr(vectors @ vectors.T, pivoting=True)[0], dtype=np.float64)[:, : vectors.shape[1]]
     heaviest = np.argmax(np.abs(np.round(basis, 9)), axis=0)
     return np.asarray(basis * np.sign(basis[heaviest, np.arange(basis.shape[1])]))

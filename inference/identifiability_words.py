@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Sequence
-
-import numpy as np
+from itertools import combinations
 
 from twin.inference.design import Gain
 from twin.inference.directions import Direction, in_words, listed, movement
@@ -43,7 +42,7 @@ def warnings(
     if ignorant:
         which = "its prior" if len(ignorant) == 1 else "their priors"
         sentences.append(f"Expected to stay close to {which}: {listed(ignorant)}.")
-    for i, j in zip(*np.triu_indices(len(names), 1), strict=True):
+    for i, j in combinations(range(len(names)), 2):
         strong = abs(correlation[i, j]) >= TIED
         if strong and min(contraction[i], contraction[j]) < SETTLED:
             value = f"{correlation[i, j]:.2f}".replace("-", MINUS)

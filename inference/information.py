@@ -94,8 +94,7 @@ def counted(likelihood: Likelihood, theta: Floats, valid: Valid | None = None) -
 
 def covariance(matrix: Floats) -> Floats:
     """Expected posterior covariance (I + F)⁻¹ (*batch, p, p) in u."""
-    found: Floats = np.linalg.inv(np.eye(matrix.shape[-1]) + matrix)
-    return found
+    return np.asarray(np.linalg.inv(np.eye(matrix.shape[-1]) + matrix), dtype=np.float64)
 
 
 def contraction(matrix: Floats) -> Floats:

@@ -12,8 +12,8 @@ import numpy as np
 from twin.inference.density import LogDensity, Whitening, prior_whitening, values
 from twin.inference.importance import resample, weigh
 from twin.inference.modes import Modes, find_modes, fisher_of, hessian_of
-from twin.inference.rungs import Peaks, first_proposal
 from twin.inference.ridge import Local
+from twin.inference.rungs import Peaks, first_proposal
 from twin.inference.sample import Sample
 from twin.inference.split_t import Rows, Target, points
 from twin.space import Floats

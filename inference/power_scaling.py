@@ -28,7 +28,7 @@ from twin.space import Floats, Space
 DELTA = 0.01
 """Step in α: small, so that the weights are nearly equal and the difference is a derivative."""
 THRESHOLD = 0.05
-"""Above this a parameter counts as sensitive (Kallioinen et al. 2024, section 2.3)."""
+"""Above this a parameter counts as sensitive (Kallioinen et al. 2024)."""
 NOISE = 0.5
 """95 % of the sensitivities to an unrelated part of deviation s stay below NOISE s/√ESS: simulated, for normal and
 uniform draws and chi-squared log densities of 2 to 20 degrees of freedom."""
@@ -47,7 +47,7 @@ def power_scaling(posterior: Posterior, log_likelihood: Floats) -> dict[str, Any
     The prior that is scaled is the joint one of all parameters that are not latent. Those of noise scales and of the
     discrepancy's size belong to it: they were chosen too, and one that is too narrow moves everything else. The
     standard normal prior of latent coefficients does not: it is the law of a random function, and of a hierarchy only
-    the top is scaled (Kallioinen et al. 2024, section 2.2).
+    the top is scaled (Kallioinen et al. 2024).
 
     Truncation is a constant and drops out: bounds stay where they are, and a uniform prior has no sensitivity.
     ValueError where shapes differ or a density is not finite.
@@ -108,7 +108,7 @@ def distance(draws: Floats, weights: Floats) -> float:
         D² = ∫ P log₂(P/M) + Q log₂(Q/M) dx / ∫ P + Q dx,
 
     and the larger of that and the same for -x, so that the sign of a parameter plays no part (Kallioinen et al.
-    2024, section 2.3; Nguyen & Vreeken 2015). 0 where nothing moves.
+    2024; Nguyen & Vreeken 2015). 0 where nothing moves.
     """
     order = np.argsort(draws, kind="stable")
     widths = np.diff(draws[order])

@@ -2,10 +2,10 @@
 
     drop(a) = max_θ log p(y | θ) - max_{θ: θ_i = a} log p(y | θ),   interval: drop ≤ ½ χ²₁(0.9) = 1.35
 
-(Raue et al. 2009, Bioinformatics 25, 1923). The nuisance parameters keep their values. The prior enters only as a range:
-the parameter is moved over its central 99.9 %, the others may go as far as six prior standard deviations. A drop that
-stays below the limit up to the end leaves the interval open there: the data do not bound the parameter on that side
-(practical non-identifiability).
+(Raue et al. 2009, Bioinformatics 25, 1923). The nuisance parameters keep their values. The prior enters only as a
+range: the parameter is moved over its central 99.9 %, the others may go as far as six prior standard deviations. A
+drop that stays below the limit up to the end leaves the interval open there: the data do not bound the parameter on
+that side (practical non-identifiability).
 """
 
 from dataclasses import dataclass
@@ -122,7 +122,7 @@ def _walk(hill: Hill, top: Floats, height: float, ends: tuple[Floats, Floats]) -
 def _spread(hill: Hill, top: Floats) -> Floats:
     """Cramér-Rao standard deviations (p,) at the top; large where there is no limit."""
     matrix = hill.curvature(top[None])[0]
-    return np.sqrt(np.diagonal(np.linalg.inv(matrix + 1e-4 * np.eye(len(top)))))
+    return np.asarray(np.sqrt(np.diagonal(np.linalg.inv(matrix + 1e-4 * np.eye(len(top))))))
 
 
 def _profile(likelihood: Likelihood, hill: Hill, walks: Walk, i: int, best: float) -> Profile:

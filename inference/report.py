@@ -15,13 +15,16 @@ from twin.inference.checks import run_checks
 from twin.inference.posterior import Posterior
 from twin.inference.report_discrepancy import discrepancy
 from twin.inference.report_figures import chains, fit, pairs
+from twin.inference.report_identifiability import identifiability
+from twin.inference.report_sensitivity import sensitivity
 from twin.inference.report_tables import Section, checks, parameters, provenance, setup, surrogate
 from twin.inference.report_verification import verification
 from twin.inference.report_words import check_rows, verdict_of
 
 SectionMaker = Callable[[Posterior, Mapping[str, Any]], Section | None]
 SECTIONS: tuple[SectionMaker, ...] = (
-    parameters, verification, fit, discrepancy, pairs, chains, surrogate, setup, provenance,
+    parameters, verification, identifiability, sensitivity, fit, discrepancy, pairs, chains, surrogate, setup,
+    provenance,
 )  # fmt: skip
 """In the order of the page, below the verdict and the checks."""
 
@@ -46,7 +49,7 @@ def render(posterior: Posterior, summary: Mapping[str, Any]) -> str:
         "facts": _facts(posterior, summary),
         "sections": [checks(rows), *(section for section in made if section is not None)],
     }
-    return _environment().get_template("report.html.j2").render(content)
+    return environment().get_template("report.html.j2").render(content)
 
 
 def require_match(posterior: Posterior, summary: Mapping[str, Any]) -> None:
@@ -82,7 +85,8 @@ def _facts(posterior: Posterior, summary: Mapping[str, Any]) -> list[tuple[str, 
     ]
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates that refuse what they were not given."""
     return Environment(
         loader=PackageLoader("twin.inference", "templates"),
         autoescape=True,

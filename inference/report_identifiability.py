@@ -24,7 +24,7 @@ def identifiability(posterior: Posterior, summary: Mapping[str, Any]) -> Section
         "warnings": found["warnings"],
         "advice": found["advice"],
         "remarks": found["remarks"],
-        "values": found["values"],
+        "points": found["values"],
         "draws": found["prior"]["used"],
         "asked": found["prior"]["draws"],
         "spectrum": embed(lambda: draw_spectrum(found), "spectrum", "strength and weights of each combination"),

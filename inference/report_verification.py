@@ -20,6 +20,7 @@ def verification(posterior: Posterior, summary: Summary) -> Section | None:
         "solves": record["solves"],
         "failed": record["failed"],
         "ended": record["ended_early"],
+        "late": record["ended_late"],
         "rows": [_step(step) for step in record["steps"]],
         "parameters": [_parameter(name, compared) for name in compared[0]["parameters"]],
         "names": [step["what"] for step in compared],

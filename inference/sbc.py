@@ -10,7 +10,7 @@ Bin(n, z_i). With the pointwise tail probabilities t_i(r) = 2 min(P(R_i ≤ r), 
     P(min_i t_i(R_i) ≤ the smallest t_i observed),
 
 which the Markov chain R_1, R_2, … gives exactly, without simulation; bands hold all points at once (Säilynoja,
-Bürkner & Vehtari 2022, Stat. Comput. 32:32, arXiv 2103.10522, algorithm 2). Several parameters share the level by
+Bürkner & Vehtari 2022, Stat. Comput. 32:32, arXiv 2103.10522). Several parameters share the level by
 Bonferroni's inequality.
 """
 
@@ -88,7 +88,7 @@ def weighted_position(draws: Floats, weights: Floats | None, truth: float, rng: 
 def thinned(draws: Floats, ess: float) -> Floats:
     """Every k-th of ``draws`` (chains, n, …), k = ⌈chains n / ess⌉, as (kept, …): nearly independent ones.
 
-    Ranks among correlated draws are not uniform even where everything is right (Talts et al. 2018, section 5.1).
+    Ranks among correlated draws are not uniform even where everything is right (Talts et al. 2018).
     ``ess`` is the smallest effective sample size of the parameters. ValueError where it is not positive.
     """
     if not ess > 0:
@@ -211,7 +211,7 @@ def escape_probability(table: Floats, points: Floats, gamma: float) -> float:
     """P(t_i(R_i) ≤ γ for some i) under uniformity.
 
     Mass is carried from point to point over the counts that are allowed there, R_{i+1} - R_i | R_i ~ Bin(n - R_i,
-    (z_{i+1} - z_i)/(1 - z_i)) (Säilynoja et al. 2022, eq. 12 and algorithm 2); what is lost on the way has escaped.
+    (z_{i+1} - z_i)/(1 - z_i)) (Säilynoja et al. 2022); what is lost on the way has escaped.
     """
     n = table.shape[1] - 1
     logs = gammaln(np.arange(n + 1) + 1.0)

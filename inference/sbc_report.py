@@ -9,7 +9,7 @@ from scipy.stats import binom
 
 from twin.atomic import replaced
 from twin.inference.figures import BLUE, FAINT, INK, MUTED, VERMILLION, WIDTH, embed, figure
-from twin.inference.report import _environment
+from twin.inference.report import environment
 from twin.inference.report_numbers import MINUS, NONE, given, percent, unit_text
 from twin.inference.report_words import ICONS
 from twin.inference.sbc import SIGNIFICANCE, Band, Trial, band, counts_up_to
@@ -58,7 +58,7 @@ def render_sbc(summary: Mapping[str, Any], trials: Sequence[Trial], *, title: st
         "alarm": percent(summary["significance"]),
         "sure": percent(1.0 - summary["significance"]),
     }
-    return _environment().get_template("sbc.html.j2").render(content)
+    return environment().get_template("sbc.html.j2").render(content)
 
 
 def _verdict(summary: Mapping[str, Any]) -> dict[str, Any]:

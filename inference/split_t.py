@@ -20,7 +20,7 @@ from scipy import special, stats
 
 from twin.space import Floats
 
-NU = 8.0
+NU = 5.0
 """Degrees of freedom: tails heavier than any Gaussian posterior's."""
 DISTANCES = (1.0, 2.0, 3.0, 4.5)
 """Where the drop of the log density is looked up, in standard deviations of Laplace's approximation."""

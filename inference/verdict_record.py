@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from twin.inference.comparison import Comparison
+from twin.inference.comparison import LATE, Comparison, lacking
 from twin.inference.likelihood import Likelihood
 from twin.inference.sample import Sample
 from twin.space import Floats
@@ -39,15 +39,14 @@ def verdict_of(
 ) -> Verdict:
     """The verdict with its record in plain data."""
     failed = np.any([~np.isfinite(y).any(axis=(1, 2)) for y in asked.y], axis=0)
-    ended = np.any(
-        [(~np.isfinite(y) & b.mask).any(axis=(1, 2)) for y, b in zip(asked.y, first.blocks, strict=True)], axis=0
-    )
+    missing = np.max([lacking(y, b) for y, b in zip(asked.y, first.blocks, strict=True)], axis=0)
     record = {
         "verdict": name,
         "solves": len(asked.theta),
         "failed": int(failed.sum()),
         "failed_share": float(failed.mean()),
-        "ended_early": int((ended & ~failed).sum()),
+        "ended_early": int(((missing > LATE) & ~failed).sum()),
+        "ended_late": int(((missing > 0) & (missing <= LATE)).sum()),
         "steps": steps,
         "error": _errors(first, asked),
     }

@@ -42,8 +42,8 @@ def solve_all(
 ) -> list[Floats]:
     """Reference solutions (n, q) of the jobs, in their order; all NaN where the solver found none.
 
-    ``progress`` is called with the numbers of finished and of all different solves. With an executor, jobs go to its workers
-    one by one; what is finished is in the store even if the rest never is.
+    ``progress`` is called with the numbers of finished and of all different solves. With an executor, jobs go to its
+    workers one by one; what is finished is in the store even if the rest never is.
     """
     signature = signature_of(model)
     keys = [_key(signature, job) for job in jobs]

@@ -1,4 +1,4 @@
-"""Expected information gain: exact for linear models, the same however a parameter is written, and nested Monte Carlo's."""
+"""Expected information gain: exact for linear models, however a parameter is written, and near nested Monte Carlo."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,6 +18,7 @@ from twin.priors import HalfNormal, LogNormal, Normal
 from twin.space import Floats, Parameter, Space
 
 SD = 0.1
+NONE = Space(())
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +27,7 @@ class Line:
 
     space: Space
     of: Callable[[Array], Array]
-    conditions: Space = Space(())
+    conditions: Space = NONE
     coordinates: tuple[Coordinate, ...] = (Coordinate("time", "s", "time"),)
     observables: tuple[Observable, ...] = (Observable("voltage", "V", "voltage", HalfNormal(SD)),)
 

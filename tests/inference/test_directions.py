@@ -56,8 +56,6 @@ def test_a_combination_is_said_as_a_movement(weights: tuple[float, ...], words: 
     assert movement(Direction(("a", "b", "c"), np.array(weights), 1.0)) == words
 
 
-@pytest.mark.parametrize(
-    ("value", "text"), [(0.0, "0.00"), (0.04, "0.040"), (0.41, "0.41"), (2.0, "2.0"), (371.4, "371")]
-)
+@pytest.mark.parametrize(("value", "text"), [(0.0, "0.00"), (0.04, "0.040"), (2.0, "2.0"), (371.4, "371")])
 def test_strengths_have_two_digits_or_all_before_the_point(value: float, text: str) -> None:
     assert significant(value) == text

@@ -32,6 +32,7 @@ from twin.priors import HalfNormal, Normal, Prior
 from twin.space import Floats, Parameter, Space
 
 SD = 0.1
+NONE = Space(())
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,7 @@ class Linear:
 
     space: Space
     columns: Callable[[Floats], Floats]
-    conditions: Space = Space(())
+    conditions: Space = NONE
     coordinates: tuple[Coordinate, ...] = (Coordinate("current", "A", "current"),)
     observables: tuple[Observable, ...] = (Observable("voltage", "V", "voltage", HalfNormal(SD)),)
 
@@ -141,9 +142,8 @@ def test_of_two_resistors_in_series_the_sum_is_stiff_and_the_difference_sloppy_a
     assert {movement(d) for d in sloppy} == {"unseen", "first rising while second falls"}
     strength = np.sqrt(2.0) * 0.5 * np.linalg.norm(likelihood.experiments[0].x) / SD
     np.testing.assert_allclose(stiff.strength, strength, rtol=1e-8)
-    assert in_words(stiff) == (
-        f"well informed: first and second rising together (one prior sd of it moves the data by {strength:.0f} noise sds)"
-    )
+    moved = f"one prior sd of it moves the data by {strength:.0f} noise sds"
+    assert in_words(stiff) == f"well informed: first and second rising together ({moved})"
     assert in_words(sloppy[0]).startswith("not informed: ")
     np.testing.assert_allclose(correlation(covariance(matrix))[0, 1], -1.0, atol=0.01)
 

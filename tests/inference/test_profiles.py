@@ -19,6 +19,7 @@ from twin.priors import HalfNormal, LogNormal, Normal, Uniform
 from twin.space import Floats, Parameter, Space
 
 SD = 0.1
+NONE = Space(())
 X = np.linspace(0.1, 1.0, 25)
 
 
@@ -28,7 +29,7 @@ class Curve:
 
     space: Space
     formula: Callable[[Array, Floats], Array]
-    conditions: Space = Space(())
+    conditions: Space = NONE
     coordinates: tuple[Coordinate, ...] = (Coordinate("current", "A", "current"),)
     observables: tuple[Observable, ...] = (Observable("voltage", "V", "voltage", HalfNormal(SD)),)
 
@@ -67,6 +68,12 @@ def saturating(theta: Array, x: Floats) -> Array:
     return theta[..., 0, None] * (1.0 - namespace(theta).exp(-theta[..., 1, None] * like(x, theta)))
 
 
+def ends_of(profile: Profile) -> tuple[float, float]:
+    assert profile.low is not None
+    assert profile.high is not None
+    return profile.low, profile.high
+
+
 WIDE = Normal(0.0, 3.0)
 
 
@@ -79,7 +86,7 @@ def test_the_profile_of_a_linear_model_is_the_exact_parabola() -> None:
         exact = 0.5 * (profile.values - best[i]) ** 2 / covariance[i, i]
         np.testing.assert_allclose(profile.drop, exact, atol=1e-5)
         ends = best[i] + np.array([-1, 1]) * norm.ppf(0.95) * np.sqrt(covariance[i, i])
-        np.testing.assert_allclose([profile.low, profile.high], ends, rtol=1e-4)
+        np.testing.assert_allclose(ends_of(profile), ends, rtol=1e-4)
         assert profile.drop.max() > 2 * LIMIT
 
 
@@ -115,7 +122,7 @@ def test_the_profile_does_not_depend_on_how_the_prior_is_written() -> None:
     for prior in (narrow, wide):
         likelihood, theta = fitted(saturating, [1.0, 5.0], prior, LogNormal(5.0, 1.0))
         found.append(profiles(likelihood, theta)[0])
-    np.testing.assert_allclose([found[0].low, found[0].high], [found[1].low, found[1].high], rtol=2e-3)
+    np.testing.assert_allclose(ends_of(found[0]), ends_of(found[1]), rtol=2e-3)
 
 
 def test_profiles_start_at_the_best_fit_wherever_they_are_asked_to_look_first() -> None:
@@ -123,7 +130,7 @@ def test_profiles_start_at_the_best_fit_wherever_they_are_asked_to_look_first() 
     elsewhere = theta.copy()
     elsewhere[:2] = [1.4, 2.0]
     for here, there in zip(profiles(likelihood, theta), profiles(likelihood, elsewhere), strict=True):
-        np.testing.assert_allclose([here.low, here.high], [there.low, there.high], rtol=2e-3)
+        np.testing.assert_allclose(ends_of(here), ends_of(there), rtol=2e-3)
         assert here.drop.min() == pytest.approx(0.0, abs=1e-3)
 
 

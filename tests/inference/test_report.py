@@ -277,7 +277,8 @@ def test_axes_carry_quantity_and_unit(make: Make) -> None:
 def test_surrogate_error_is_stated_against_the_noise(make: Make) -> None:
     plain = make()
     rough = replace(plain.series[0], surrogate=np.full(40, 0.005))
-    for used, words in (("marginalised", "marginalised"), ("plug-in", "plugged in"), ("none", "left out of the likelihood")):
+    told = {"marginalised": "marginalised", "plug-in": "plugged in", "none": "left out of the likelihood"}
+    for used, words in told.items():
         posterior = replace(plain, series=(rough,), metadata={**plain.metadata, "surrogate_error": used})
         text = Text(page_of(posterior)).text
         assert words in text

@@ -130,7 +130,7 @@ def test_bands_hold_all_points_at_once_as_often_as_simulated_uniform_samples_sta
 
 @pytest.mark.parametrize("n", [100, 150, 250])
 def test_the_pointwise_level_is_the_quantile_that_simulation_gives(n: int) -> None:
-    """Säilynoja et al. 2022, algorithm 1: the 5 % quantile of the smallest tail probability."""
+    """Säilynoja et al. 2022: the 5 % quantile of the smallest tail probability."""
     points = evaluation_points(n)
     table = tail_probabilities(n, points)
     rng = np.random.default_rng(3)

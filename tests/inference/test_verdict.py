@@ -160,7 +160,7 @@ def test_failed_solves_are_counted_and_more_than_five_percent_fail_the_check(
             low = theta[:, 0] < np.quantile(theta[:, 0], share)
             return np.where(low[:, None, None], np.nan, y)
 
-        verdict, sample = judge(likelihood, truth(voltage_only, spoil))
+        verdict, _ = judge(likelihood, truth(voltage_only, spoil))
         assert verdict.record["failed"] == pytest.approx(200 * share, abs=2)
         posterior = assemble(verdict.likelihood, verdict.sample, metadata={"verification": verdict.record})
         (check,) = (c for c in run_checks(posterior) if c.name == "reference_failures")
@@ -168,14 +168,15 @@ def test_failed_solves_are_counted_and_more_than_five_percent_fail_the_check(
         assert f"{verdict.record['failed']} of" in check.meaning
 
 
-def test_a_true_solution_that_ends_before_the_data_makes_its_draw_impossible(
+def test_a_true_solution_that_ends_well_before_the_data_makes_its_draw_impossible(
     voltage_only: Any, make_experiment: Make
 ) -> None:
-    likelihood = Likelihood(voltage_only, [make_experiment(n=30)])
+    likelihood = Likelihood(voltage_only, [make_experiment(n=120)])
     theta = sample_laplace(density_of(likelihood), seed=0).theta.reshape(-1, 3)[:50]
     (y,) = truth(voltage_only)(likelihood)(theta)
     y[0, -2:] = np.nan
     y[1] = np.nan
+    y[2, -1] = np.nan
     value = true_log_likelihood(likelihood, theta, (y,))
     assert value[0] == -np.inf
     assert np.isnan(value[1])
@@ -183,7 +184,7 @@ def test_a_true_solution_that_ends_before_the_data_makes_its_draw_impossible(
     found = compare(likelihood, theta, (y,))
     assert found.weights[0] == found.weights[1] == 0.0
     assert found.failed.sum() == 1
-    masked = Likelihood(voltage_only, [replace(make_experiment(n=30), mask=np.arange(30)[:, None] < 28)])
+    masked = Likelihood(voltage_only, [replace(make_experiment(n=120), mask=np.arange(120)[:, None] < 118)])
     assert np.isfinite(true_log_likelihood(masked, theta, (y,))[0]), "nothing was measured there"
 
 

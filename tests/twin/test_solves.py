@@ -74,7 +74,7 @@ def test_another_model_or_another_abscissa_is_another_solve(tmp_path: Path) -> N
 
 
 def test_a_signature_is_the_same_in_every_process_and_differs_between_presets() -> None:
-    code = "from twin.models import catalogue; from twin.solves import signature_of; print(signature_of(catalogue.model('battery_spm','soh6')))"
+    code = "from twin.models.battery.lgm50 import soh6; from twin.solves import signature_of; print(signature_of(soh6))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     assert signature_of(MODEL) == other
     assert signature_of(catalogue.model("battery_spm", "kin4")) != other
