@@ -13,6 +13,7 @@ import numpy as np
 from twin.atomic import replaced_folder
 from twin.case_studies.sampling import Sampled, likelihood_of, require_names, sampled
 from twin.case_studies.study import Study
+from twin.case_studies.verification import require_reference
 from twin.experiment import Experiment
 from twin.inference.design import Candidate
 from twin.inference.identifiability import identify
@@ -87,6 +88,8 @@ def calibrate(study: Study, say: Say, *, disclaimer: str | None = None) -> Calib
         say(f"{e.name}: {int(e.mask.sum())} values; {known}")
         for note in e.notes:
             say(f"  {note}")
+    if study.verify:
+        require_reference(model)
     found = sampled(study, model, likelihood, held_out, say)
     metadata = {
         "model": model.name,
@@ -109,7 +112,9 @@ def calibrate(study: Study, say: Say, *, disclaimer: str | None = None) -> Calib
 
 def identified(study: Study, model: Model, found: Sampled, say: Say) -> dict[str, Any]:
     """What the data can tell apart, and which of the study's candidates would tell more."""
-    at = found.sample.theta.reshape(-1, found.sample.theta.shape[-1]).mean(axis=0)
+    flat = found.sample.theta.reshape(-1, found.sample.theta.shape[-1])
+    height = np.asarray(found.likelihood.log_prob(flat)) + np.asarray(found.likelihood.space.log_prior(flat))
+    at = flat[np.argmax(height)]
     told = identify(found.likelihood, seed=study.seed, candidates=candidates_of(study, model), at=at, valid=model.valid)
     for warning in told["warnings"]:
         say(f"warning: {warning}")

@@ -116,7 +116,8 @@ def calibrate(
             "select": study.lists(select or [], "select"), "column": study.pairs(column or [], "column"),
             "condition": study.numbers(condition or [], "condition"), "fix": study.numbers(fix or [], "fix"),
             "discrepancy": study.sizes(discrepancy or [], "discrepancy"), "orthogonal": orthogonal or None,
-            "identify": None if identify else False, "hold_out": tuple(hold_out or ()), "candidate": study.sets(candidate or [], "candidate"),
+            "identify": None if identify else False, "hold_out": tuple(hold_out or ()),
+            "candidate": study.sets(candidate or [], "candidate"),
             "surrogate": surrogate, "surrogate_error": surrogate_error, "sampler": sampler, "seed": seed,
             "verify": verify, "verify_seconds": verify_seconds, "time_budget": time_budget,
         }  # fmt: skip
@@ -151,12 +152,16 @@ def check(
     n: Annotated[int, typer.Option("--n", min=2, help="Fresh reference solves.")] = 64,
     preset: Preset = None,
     seed: Seed = 1,
+    update: Annotated[
+        bool, typer.Option("--update", help="Measure the error again and write it into the file.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Error table of a surrogate against the reference solver on fresh points."""
     from twin.case_studies import commands
 
-    run(context, partial(commands.check, what, preset, n=n, seed=seed, as_json=json))
+    again = partial(commands.update, Path(what), as_json=json)
+    run(context, again if update else partial(commands.check, what, preset, n=n, seed=seed, as_json=json))
 
 
 @app.command(epilog="Example: twin sbc battery_spm --preset pinnstripes2 --n 200 --out runs/sbc")

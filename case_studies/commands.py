@@ -100,6 +100,17 @@ def require_device(device: str) -> None:
         raise ValueError("--device cuda: no GPU that PyTorch can use was found; leave the option away to train on cpu")
 
 
+def update(path: Path, *, as_json: bool) -> Exit:
+    """Measures a surrogate's error again, as ``twin train`` does at its end, and writes it into the file."""
+    header = read_header(path)
+    surrogate = load_surrogate(path, trainable(header["model"], header["preset"]))
+    measured = surrogates.judged(surrogate, surrogates.HOLDOUT_SEED, surrogates.HOLDOUT)
+    save(measured, path)
+    _print_errors(measured.record, as_json=as_json)
+    say(f"written: {path}")
+    return Exit.DONE
+
+
 def check(what: str, preset: str | None, *, n: int, seed: int, as_json: bool) -> Exit:
     """The error table of one surrogate file, or of every map that stands for a model."""
     if Path(what).suffix == ".safetensors" or Path(what).is_file():

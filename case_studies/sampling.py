@@ -72,6 +72,10 @@ def require_names(study: Study) -> None:
 
 def likelihood_of(study: Study, model: Model, experiments: list[Experiment]) -> Likelihood:
     """Forward map and noise as the study wants them, without a discrepancy."""
+    known = tuple(dict.fromkeys(name for e in experiments for name in e.observables))
+    for name in study.discrepancy:
+        if name not in known:
+            raise ValueError(f"--discrepancy {name}: no such observable was measured{nearest(name, known)}")
     return Likelihood(
         forward=with_fixed(forward_of(model, study.surrogate), study.fix),
         experiments=experiments,

@@ -17,7 +17,7 @@ from twin.inference.verdict import Case, Diligence, Solve, verify
 from twin.inference.verdict_record import Verdict
 from twin.model import Model
 from twin.refined import Refined
-from twin.solves import Job, solve_all
+from twin.solves import Job, solve_all, solve_one
 from twin.space import Floats
 from twin.store import Store
 
@@ -39,6 +39,12 @@ def finished_store(kind: str) -> Store:
     """Where finished work of a kind is kept: below ``TWIN_CACHE``, else in the user's cache directory."""
     folder = os.environ.get(CACHE) or pooch.os_cache("twincal")
     return Store(Path(folder) / f"{kind}.sqlite")
+
+
+def require_reference(model: Model) -> None:
+    """ValueError where the reference solver is not installed, before anything long has begun."""
+    c = model.conditions.nominal
+    solve_one(model, Job(model.space.nominal, c, model.abscissa(c, 3)))
 
 
 def solve_for(likelihood: Likelihood, solver: Solver) -> Solve:

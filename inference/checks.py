@@ -133,7 +133,8 @@ def check_verification(posterior: Posterior) -> Check:
     last = [step["khat"] for step in record["steps"] if "khat" in step][-1]
     khat = math.inf if last is None else float(last)
     verdict = record["verdict"]
-    meaning = f"weights towards the reference solver after {len(record['steps'])} comparisons; verdict: {verdict}"
+    count = len(record["steps"])
+    meaning = f"weights towards the reference solver at step {count} of {count}; verdict: {verdict}"
     return Check("verification", khat, KHAT_LIMIT, verdict != "not trustworthy", "1", meaning)
 
 

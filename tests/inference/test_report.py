@@ -221,9 +221,9 @@ def test_a_failed_check_stands_in_the_verdict_with_what_to_do_and_turns_it_bad(m
 
 def test_a_check_that_only_the_summary_knows_is_shown_and_counts(make: Make) -> None:
     summary = summary_of(make(chains=4, draws=500, n=60))
-    summary["checks"]["reference_failures"] = {"value": 0.08, "limit": 0.05, "pass": False, "meaning": "solver gave up"}
+    summary["checks"]["future_check"] = {"value": 0.08, "limit": 0.05, "pass": False, "meaning": "solver gave up"}
     text = Text(render(make(chains=4, draws=500, n=60), summary)).text
-    assert "1 of 8 checks failed: reference_failures." in text
+    assert "1 of 8 checks failed: future_check." in text
     assert "Solver gave up" in text
 
 
