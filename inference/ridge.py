@@ -114,7 +114,9 @@ class Node:
 def _follow(local: Local, centre: Floats, axes: Floats, owner: Rows, start: Node, sign: float) -> Side:
     """Nodes on one side of every ridge."""
     k, p = centre.shape
-    side = Side(*(np.zeros(s) for s in ((k, NODES), (k, NODES, p - 1), (k, NODES, p - 1), (k, NODES))), np.zeros(k, int))
+    side = Side(
+        *(np.zeros(s) for s in ((k, NODES), (k, NODES, p - 1), (k, NODES, p - 1), (k, NODES))), np.zeros(k, int)
+    )
     at, step, going = np.zeros(k), np.full(k, FIRST_STEP), start.good.copy()
     for _ in range(ATTEMPTS):
         active = np.flatnonzero(going)

@@ -189,7 +189,9 @@ def _both_bends(first: SplitT, second: SplitT) -> Bend | None:
         return Bend(flat, flat, np.zeros((m, k, 2)))
 
     a, b = of(first), of(second)
-    return Bend(*(np.concatenate(pair, axis=1) for pair in ((a.shift, b.shift), (a.stretch, b.stretch), (a.reach, b.reach))))
+    return Bend(
+        *(np.concatenate(pair, axis=1) for pair in ((a.shift, b.shift), (a.stretch, b.stretch), (a.reach, b.reach)))
+    )
 
 
 def fit_half_axes(target: Target, weight: Floats, centre: Floats, factor: Floats, rows: Rows) -> SplitT:

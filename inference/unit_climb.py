@@ -51,7 +51,9 @@ class Climb:
     @cached_property
     def scout(self) -> Callable[[Any, Any], Any]:
         """STEPS Gauss-Newton steps."""
-        return jax.jit(lambda at, data: _iterate(self.density, at, data, lambda now, own: self._fisher(now.u, own), STEPS))
+        return jax.jit(
+            lambda at, data: _iterate(self.density, at, data, lambda now, own: self._fisher(now.u, own), STEPS)
+        )
 
     @cached_property
     def polish(self) -> Callable[[Any, Any], Any]:

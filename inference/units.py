@@ -24,7 +24,8 @@ from twin.inference.unit_starts import Table, starts, table_of
 from twin.space import Floats
 
 UNIT_EFFORT = Effort(draws=512, round_draws=1024, rounds=6, components=5, ess_limit=200.0)
-STARTS = 3
+STARTS, SECOND_LOOK = 3, 16
+"""Starts of every unit, and of those that the cheap rungs refuse at first."""
 RHAT_LIMIT = 1.05
 """Above it a unit's chains are not to be trusted; a single calibration is judged more strictly (``checks.py``)."""
 
@@ -133,11 +134,29 @@ def _in_threads(units: Units, measured: Measured, parts: list[Rows], workers: in
 
 
 def _solved(units: Units, measured: Measured, rows: Rows) -> Solved:
-    """One chunk on the two cheap rungs."""
+    """One chunk on the two cheap rungs; units that they refuse are searched for modes once more, from more starts."""
+    first = _stood(units, measured, rows, STARTS)
+    again = np.array([unit for unit in rows.tolist() if unit not in first or not first[unit][0].accepted], dtype=int)
+    found = first | _stood(units, measured, again, SECOND_LOOK) if len(again) else first
+    answers, left = [], []
+    for unit in rows.tolist():
+        if unit not in found:
+            answers.append(_nothing(unit, len(units.likelihood.space)))
+        elif found[unit][0].accepted:
+            answers.append(_weighted(units, unit, found[unit][0]))
+        else:
+            left.append((unit, *found[unit]))
+    return Solved(answers, left)
+
+
+def _stood(units: Units, measured: Measured, rows: Rows, count: int) -> dict[int, tuple[Standing, Peaks]]:
+    """Where the units with a mode stand, by unit, from ``count`` starts each."""
     with np.errstate(all="ignore"):
-        begin = starts(units.density, units.table, measured, rows, STARTS)
+        begin = starts(units.density, units.table, measured, rows, count)
         peaks, usable = find_peaks(units.climb, measured, rows, begin)
     here = rows[usable]
+    if not len(here):
+        return {}
 
     def target(u: Floats, which: Rows) -> Floats:
         return evaluate(units.density, measured, u, here[which])
@@ -145,19 +164,8 @@ def _solved(units: Units, measured: Measured, rows: Rows) -> Solved:
     def local(u: Floats, which: Rows) -> tuple[Floats, Floats, Floats]:
         return local_values(units.climb, measured, u, here[which])
 
-    found = climb_rungs(target, local, peaks, effort=units.effort, seed=units.seed) if len(here) else []
-    place = {int(unit): k for k, unit in enumerate(here)}
-    answers, left = [], []
-    for unit in rows.tolist():
-        if unit not in place:
-            answers.append(_nothing(unit, len(units.likelihood.space)))
-            continue
-        k = place[unit]
-        if found[k].accepted:
-            answers.append(_weighted(units, unit, found[k]))
-        else:
-            left.append((unit, found[k], peaks.part(np.array([k]))))
-    return Solved(answers, left)
+    found = climb_rungs(target, local, peaks, effort=units.effort, seed=units.seed)
+    return {int(unit): (found[k], peaks.part(np.array([k]))) for k, unit in enumerate(here)}
 
 
 def _weighted(units: Units, unit: int, found: Standing) -> UnitAnswer:
