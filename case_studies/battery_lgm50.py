@@ -71,7 +71,7 @@ def study_of(reading: Reading, out: Path, rates: tuple[str, ...], seed: int) -> 
         data=(find_data(FILE),),
         select={"T_amb_C": ("25",), "c_rate": rates, "step": ("discharge",)},
         by="c_rate",
-        discrepancy=MODEL_ERROR if reading.discrepancy else {},
+        discrepancy=dict(MODEL_ERROR) if reading.discrepancy else {},
         orthogonal=reading.orthogonal,
         sampler="nuts",
         seed=seed,

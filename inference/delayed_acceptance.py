@@ -90,7 +90,7 @@ def sample_delayed(
     flat = cheap.space.unconstrain(start.theta.reshape(-1, start.theta.shape[-1]))
     p = flat.shape[1]
     covariance = np.atleast_2d(np.cov(flat.T)) + 1e-12 * np.eye(p)
-    whitening = Whitening(flat.mean(axis=0), np.linalg.cholesky(covariance))
+    whitening = Whitening(flat.mean(axis=0), np.asarray(np.linalg.cholesky(covariance), dtype=np.float64))
     setting = Setting(whitening, inner, 2.38 / np.sqrt(p), rng)
     state = _possible_starts(cheap, true, flat, chains, rng)
     collected, moved = [], []

@@ -81,7 +81,7 @@ def _errors(likelihood: Likelihood, asked: Solved) -> list[dict[str, Any]]:
         for j, observable in enumerate(block.experiment.observables):
             values = away[..., j][np.isfinite(away[..., j]) & block.mask[:, j]]
             unit = likelihood.forward.observables[block.columns[j]].unit
-            row = {"experiment": block.experiment.name, "observable": observable, "unit": unit}
+            row: dict[str, Any] = {"experiment": block.experiment.name, "observable": observable, "unit": unit}
             if len(values):
                 row |= {"bias": float(values.mean()), "rms": float(np.sqrt(np.mean(values**2)))}
             rows.append(row)

@@ -140,7 +140,7 @@ def _spread_of(basis: Floats, residual: Floats) -> Floats:
     """Coefficients (f,) of log s, scaled so that residual/s has unit mean square."""
     size = np.sqrt(np.mean(residual**2))
     if size == 0:
-        return np.r_[NEVER, np.zeros(basis.shape[1] - 1)]
+        return np.asarray(np.r_[NEVER, np.zeros(basis.shape[1] - 1)])
     logs = np.log(np.maximum(np.abs(residual), TINY * size))
     return _unit_mean_square(_regress(basis, logs - LOG_NORMAL), logs - LOG_NORMAL, residual)
 

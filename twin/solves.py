@@ -82,7 +82,7 @@ def solve_all(
 
 def solve_one(model: Model, job: Job) -> Floats:
     """The reference solution (n, q) of one job."""
-    return model.simulate(job.theta[None], job.c, job.x)[0]
+    return np.asarray(model.simulate(job.theta[None], job.c, job.x)[0])
 
 
 def signature_of(model: Model) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from twin.case_studies import calibration, sampling
 from twin.case_studies.study import Study
+from twin.inference.held_out import held_out_error
 from twin.inference.posterior_file import load
 from twin.models import catalogue
 
@@ -71,11 +72,9 @@ def test_held_out_error_is_what_noise_and_spread_do_not_explain() -> None:
     fitted, held_out = calibration.experiments_of(what.model_copy(update={"hold_out": ("1.0",)}), model)
     likelihood = sampling.likelihood_of(what, model, fitted)
     theta = np.tile(np.append(model.space.nominal, 0.003), (50, 1))
-    from twin.inference.held_out import held_out_error
-
     found = held_out_error(likelihood, theta, held_out)["voltage"]
     e = held_out[0]
-    y = model(model.space.nominal, model.conditions.pack(e.conditions), e.x)
+    y = likelihood.forward(model.space.nominal, model.conditions.pack(e.conditions), e.x)
     assert found == pytest.approx(np.sqrt(np.mean((e.y - y) ** 2) - 0.003**2), rel=1e-9)
     wide = np.tile(np.append(model.space.nominal, 0.5), (50, 1))
     assert held_out_error(likelihood, wide, held_out) == {}

@@ -14,7 +14,7 @@ from twin.case_studies.console import Exit
 from twin.case_studies.forwards import forward_of
 from twin.case_studies.sbc import Plan, all_trials, imagined, require_plan, simulated, trial_of
 from twin.inference.sbc import summarise_sbc
-from twin.inference.units import UnitAnswer
+from twin.inference.units import UnitAnswer, solve_units
 from twin.models import catalogue
 
 PLAN = Plan("battery_spm", 80, "pinnstripes2", points=40)
@@ -40,7 +40,7 @@ def test_a_biased_surrogate_fails_where_the_right_one_passes() -> None:
 
 def test_a_second_run_does_nothing_twice_and_another_forward_map_does(monkeypatch: pytest.MonkeyPatch) -> None:
     forward, asked = forward_of(MODEL), []
-    inner = sbc.solve_units
+    inner = solve_units
 
     def counted(units: Any, measured: Any) -> Any:
         asked.append(len(measured[0][0]))

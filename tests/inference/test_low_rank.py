@@ -139,7 +139,12 @@ def test_sampled_coefficients_integrate_to_the_marginalised_likelihood(
 def test_three_libraries_agree_on_correlated_errors(voltage_only: Any, make_experiment: Make) -> None:
     likelihood = wavy(voltage_only, make_experiment, discrepancy=Discrepancy({"voltage": 0.02}))
     theta = likelihood.space.draw(6, seed=2).reshape(2, 3, -1)
-    for function in (likelihood.log_prob, likelihood.pointwise, lambda t: likelihood.outputs(t).coupled):
+
+    def coupled(at: Array) -> Array:
+        return likelihood.outputs(at).coupled
+
+    functions: tuple[Callable[[Array], Array], ...] = (likelihood.log_prob, likelihood.pointwise, coupled)
+    for function in functions:
         ours = function(theta)
         np.testing.assert_allclose(function(torch.as_tensor(theta)).numpy(), ours, rtol=1e-9, atol=1e-9)
         with jax.enable_x64(True):
