@@ -30,8 +30,9 @@ def sample_laplace(
     found = find_modes(density, seed=seed) if modes is None else modes
     scale, row = prior_whitening(density.space), np.zeros(1, dtype=np.int64)
     target = target_of(density, scale)
-    proposal = first_proposal(target, local_of(density, found, scale), peaks_of(found, scale), row)
-    weighted = weigh(target, proposal, points(draws, len(density.space), seed), row)
+    with np.errstate(all="ignore"):
+        proposal = first_proposal(target, local_of(density, found, scale), peaks_of(found, scale), row)
+        weighted = weigh(target, proposal, points(draws, len(density.space), seed), row)
     return Sample(
         sampler="laplace",
         rung="laplace",
@@ -58,15 +59,16 @@ def local_of(density: LogDensity, modes: Modes, scale: Whitening) -> Local:
     curvature = fisher_of(density, scale) or hessian_of(modes.slope)
 
     def local(u: Floats, rows: Rows) -> tuple[Floats, Floats, Floats]:
-        potential, gradient = modes.slope(u)
-        return curvature(u), -gradient, -potential
+        with np.errstate(all="ignore"):
+            potential, gradient = modes.slope(u)
+            return curvature(u), -gradient, -potential
 
     return local
 
 
 def peaks_of(modes: Modes, scale: Whitening) -> Peaks:
     """The modes in prior-whitened coordinates, as those of the only target."""
-    factor = np.linalg.solve(scale.factor, modes.factor)
+    factor = np.asarray(np.linalg.solve(scale.factor, modes.factor), dtype=np.float64)
     return Peaks(scale.inverse(modes.z)[None], factor[None], modes.log_mass[None], modes.converged[:1])
 
 

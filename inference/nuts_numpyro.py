@@ -132,4 +132,5 @@ def compiled_lanes(
         found: tuple[jax.Array, dict[str, jax.Array]] = jax.lax.scan(one, state, None, length=draws)[1]
         return found
 
-    return jax.jit(jax.vmap(lane))
+    compiled: Callable[[Any, Any, Any], tuple[Any, dict[str, Any]]] = jax.jit(jax.vmap(lane))
+    return compiled

@@ -1,7 +1,8 @@
 """Following a curved posterior along its longest axis.
 
-In coordinates u = c + A η of a mode's principal axes, let b(t) maximise log p over the other coordinates where η₁ = t,
-with curvature F(t) there. Then, by Laplace's approximation of the inner integral (Tierney and Kadane 1986, JASA 81, 82),
+In coordinates u = c + A η of a mode's principal axes, let b(t) maximise log p over the other coordinates where
+η₁ = t, with curvature F(t) there. Then, by Laplace's approximation of the inner integral (Tierney and Kadane 1986,
+JASA 81, 82),
 
     log p(η₁ = t) ≈ log p(t, b(t)) - ½ log det F(t) + const,      η_i | t ≈ N(b_i(t), (F(t)⁻¹)_ii)
 
@@ -115,7 +116,11 @@ def _follow(local: Local, centre: Floats, axes: Floats, owner: Rows, start: Node
     """Nodes on one side of every ridge."""
     k, p = centre.shape
     side = Side(
-        *(np.zeros(s) for s in ((k, NODES), (k, NODES, p - 1), (k, NODES, p - 1), (k, NODES))), np.zeros(k, int)
+        t=np.zeros((k, NODES)),
+        rest=np.zeros((k, NODES, p - 1)),
+        stretch=np.zeros((k, NODES, p - 1)),
+        drop=np.zeros((k, NODES)),
+        count=np.zeros(k, dtype=np.int64),
     )
     at, step, going = np.zeros(k), np.full(k, FIRST_STEP), start.good.copy()
     for _ in range(ATTEMPTS):
@@ -179,7 +184,7 @@ def _polynomial(side: Side, at: Floats) -> Floats:
 
 def _coefficients(t: Floats, values: Floats, used: npt.NDArray[np.bool_], first: int) -> Floats:
     """Of t^first, t^(first + 1), ...: (k, J, q); as many as there are nodes used, the rest 0."""
-    k, j = t.shape
+    j = t.shape[1]
     order = np.argsort(~used, axis=1, kind="stable")
     t, used = np.take_along_axis(t, order, axis=1), np.take_along_axis(used, order, axis=1)
     values = np.take_along_axis(values, order[..., None], axis=1)

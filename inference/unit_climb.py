@@ -32,6 +32,9 @@ DIFFERENCE = 1e-3
 """Step of the Hessian's central differences, in standard deviations."""
 
 
+Program = Callable[[Any, Any], Any]
+
+
 class Climbers(NamedTuple):
     """Points u (L, p), log density (L,), damping (L,), curvature (L, p, p) and decrement (L,) at the last step."""
 
@@ -49,14 +52,15 @@ class Climb:
     density: UnitDensity
 
     @cached_property
-    def scout(self) -> Callable[[Any, Any], Any]:
+    def scout(self) -> Program:
         """STEPS Gauss-Newton steps."""
-        return jax.jit(
+        program: Program = jax.jit(
             lambda at, data: _iterate(self.density, at, data, lambda now, own: self._fisher(now.u, own), STEPS)
         )
+        return program
 
     @cached_property
-    def polish(self) -> Callable[[Any, Any], Any]:
+    def polish(self) -> Program:
         """POLISH Newton steps and the Hessian at the end."""
 
         def run(at: Climbers, data: Measured) -> Climbers:
@@ -64,12 +68,14 @@ class Climb:
             curvature, gradient = self._newton(done, data)
             return done._replace(curvature=curvature, decrement=_decrement(curvature, gradient))
 
-        return jax.jit(run)
+        compiled: Program = jax.jit(run)
+        return compiled
 
     @cached_property
-    def local(self) -> Callable[[Any, Any], Any]:
+    def local(self) -> Program:
         """Fisher curvature (L, p, p), gradient (L, p) and log density (L,) of u (L, p)."""
-        return jax.jit(self._fisher)
+        compiled: Program = jax.jit(self._fisher)
+        return compiled
 
     def _fisher(self, u: jax.Array, data: Measured) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Fisher information plus the prior's curvature (L, p, p), gradient (L, p), log density (L,)."""
@@ -149,7 +155,7 @@ def _decrement(curvature: jax.Array, gradient: jax.Array) -> jax.Array:
     return 0.5 * jnp.sum(turned**2 / (jnp.abs(e) + 1e-10), axis=-1)
 
 
-def run(program: Callable[[Any, Any], Any], at: Climbers, measured: Measured, unit: Rows, lanes: Rows) -> Climbers:
+def run(program: Program, at: Climbers, measured: Measured, unit: Rows, lanes: Rows) -> Climbers:
     """The climbers with those in ``lanes`` moved on by a compiled program, LANES at a time."""
     moved = Climbers(*(part.copy() for part in at))
     with jax.enable_x64(True):
@@ -162,9 +168,9 @@ def run(program: Callable[[Any, Any], Any], at: Climbers, measured: Measured, un
     return moved
 
 
-def local_values(climb: "Climb", measured: Measured, u: Floats, rows: Rows) -> tuple[Floats, Floats, Floats]:
+def local_values(climb: Climb, measured: Measured, u: Floats, rows: Rows) -> tuple[Floats, Floats, Floats]:
     """Curvature (k, p, p), gradient (k, p) and log density (k,) of u (k, p) under the data of ``rows`` (k,)."""
-    k, p = u.shape
+    k = len(u)
     parts: list[tuple[Floats, ...]] = []
     with jax.enable_x64(True):
         for first in range(0, k, LANES):

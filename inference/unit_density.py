@@ -62,7 +62,8 @@ class UnitDensity:
         def block(u: jax.Array, measured: Measured) -> jax.Array:
             return self(u, tuple((y[:, None], mask[:, None]) for y, mask in measured))
 
-        return jax.jit(block)
+        compiled: Callable[[Any, Any], Any] = jax.jit(block)
+        return compiled
 
 
 def require_units(likelihood: Likelihood, measured: Measured) -> int:

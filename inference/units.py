@@ -23,6 +23,7 @@ from twin.inference.unit_nuts import ChainSettings, UnitChains
 from twin.inference.unit_starts import Table, starts, table_of
 from twin.space import Floats
 
+FEW_CHAINS = ChainSettings()
 UNIT_EFFORT = Effort(draws=512, round_draws=1024, rounds=6, components=5, ess_limit=200.0)
 STARTS, SECOND_LOOK = 3, 16
 """Starts of every unit, and of those that the cheap rungs refuse at first."""
@@ -73,7 +74,7 @@ class Units:
     likelihood: Likelihood
     seed: int = 0
     effort: Effort = UNIT_EFFORT
-    chains: ChainSettings = ChainSettings()
+    chains: ChainSettings = FEW_CHAINS
 
     @cached_property
     def density(self) -> UnitDensity:
@@ -158,18 +159,19 @@ def _stood(units: Units, measured: Measured, rows: Rows, count: int) -> dict[int
     if not len(here):
         return {}
 
-    def target(u: Floats, which: Rows) -> Floats:
-        return evaluate(units.density, measured, u, here[which])
+    def target(u: Floats, rows: Rows) -> Floats:
+        return evaluate(units.density, measured, u, here[rows])
 
-    def local(u: Floats, which: Rows) -> tuple[Floats, Floats, Floats]:
-        return local_values(units.climb, measured, u, here[which])
+    def local(u: Floats, rows: Rows) -> tuple[Floats, Floats, Floats]:
+        return local_values(units.climb, measured, u, here[rows])
 
     found = climb_rungs(target, local, peaks, effort=units.effort, seed=units.seed)
     return {int(unit): (found[k], peaks.part(np.array([k]))) for k, unit in enumerate(here)}
 
 
 def _weighted(units: Units, unit: int, found: Standing) -> UnitAnswer:
-    theta = np.asarray(units.density.theta(found.u))
+    with np.errstate(over="ignore"):
+        theta = np.asarray(units.density.theta(found.u))
     return UnitAnswer(unit, theta, found.log_weights, found.khat, found.ess, found.rung, found.reason, True)
 
 
