@@ -11,6 +11,7 @@ from twin.inference._arviz import psis
 from twin.inference.density import LogDensity
 from twin.inference.ladder import sample_ladder
 from twin.inference.pareto import khat_limit, smooth
+from twin.inference.split_t import Bend, SplitT, draw, joined, log_density, points
 from twin.priors import Normal
 from twin.space import Floats, Parameter, Space
 
@@ -107,3 +108,24 @@ def test_draws_that_cannot_be_have_no_weight_and_do_not_spoil_the_others() -> No
     assert np.exp(weights).sum() == pytest.approx(1.0)
     _, (none,) = smooth(np.full((1, 600), -np.inf))
     assert not none <= khat_limit(600)
+
+
+def bent_proposal(m: int, p: int) -> SplitT:
+    """A split t of unequal half-axes along a curve, for each of m targets."""
+    rng = np.random.default_rng(0)
+    axes = rng.standard_normal((m, 1, p, p)) + 2 * np.eye(p)
+    plus, minus = rng.uniform(0.5, 2.0, (2, m, 1, p))
+    shift, stretch = 0.3 * rng.standard_normal((2, m, 1, 3, p))
+    shift[..., 0], stretch[..., 0] = 0.0, 0.0
+    reach = np.broadcast_to(np.array([-2.0, 2.5]), (m, 1, 2))
+    return SplitT(np.ones((m, 1)), rng.standard_normal((m, 1, p)), axes, plus, minus, Bend(shift, 0.1 * stretch, reach))
+
+
+def test_a_bent_split_t_is_normalised_and_knows_the_density_of_its_draws() -> None:
+    proposal = bent_proposal(3, 2)
+    u, log_q = draw(proposal, points(256, 2, seed=0))
+    np.testing.assert_allclose(log_density(proposal, u), log_q, atol=1e-9)
+    straight = SplitT(np.ones((3, 1)), proposal.centre, 4 * proposal.axes, np.ones((3, 1, 2)), np.ones((3, 1, 2)))
+    both = joined(proposal, straight, 0.5)
+    v, log_both = draw(both, points(1 << 14, 2, seed=1))
+    assert np.exp(log_density(proposal, v) - log_both).mean(axis=1) == pytest.approx(1.0, abs=0.02)

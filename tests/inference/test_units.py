@@ -9,6 +9,8 @@ from twin.experiment import Experiment
 from twin.inference.density import density_of
 from twin.inference.laplace import sample_laplace
 from twin.inference.likelihood import Likelihood
+from twin.inference.rungs import Effort
+from twin.inference.unit_nuts import ChainSettings
 from twin.inference.units import UnitAnswer, Units, solve_units
 from twin.space import Floats
 
@@ -26,16 +28,21 @@ def fleet(voltage_only: Any) -> tuple[Likelihood, Floats, Floats]:
     return Likelihood(voltage_only, [own]), y, truth
 
 
-def answered(likelihood: Likelihood, y: Floats, mask: Floats | None = None, chunk: int = 128) -> list[UnitAnswer]:
+@pytest.fixture(scope="module")
+def units(fleet: tuple[Likelihood, Floats, Floats]) -> Units:
+    """Compiled once for all tests."""
+    return Units(fleet[0])
+
+
+def answered(units: Units, y: Floats, mask: Floats | None = None, chunk: int = 128) -> list[UnitAnswer]:
     seen = np.ones(y.shape, dtype=bool) if mask is None else mask
-    found = solve_units(Units(likelihood), ((np.where(seen, y, 0.0), seen),), chunk=chunk)
+    found = solve_units(units, ((np.where(seen, y, 0.0), seen),), chunk=chunk)
     return sorted(found, key=lambda answer: answer.unit)
 
 
 @pytest.fixture(scope="module")
-def answers(fleet: tuple[Likelihood, Floats, Floats]) -> list[UnitAnswer]:
-    likelihood, y, _ = fleet
-    return answered(likelihood, y)
+def answers(units: Units, fleet: tuple[Likelihood, Floats, Floats]) -> list[UnitAnswer]:
+    return answered(units, fleet[1])
 
 
 def test_every_unit_has_the_posterior_that_it_has_alone(
@@ -64,40 +71,68 @@ def test_every_record_says_rung_reason_and_worth(answers: list[UnitAnswer]) -> N
 
 
 def test_neither_order_nor_chunks_change_an_answer(
-    fleet: tuple[Likelihood, Floats, Floats], answers: list[UnitAnswer]
+    units: Units, fleet: tuple[Likelihood, Floats, Floats], answers: list[UnitAnswer]
 ) -> None:
-    likelihood, y, _ = fleet
-    turned = answered(likelihood, y[::-1], chunk=5)
+    turned = answered(units, fleet[1][::-1], chunk=5)
     for i, a in enumerate(answers):
         np.testing.assert_allclose(turned[COUNT - 1 - i].mean, a.mean, rtol=1e-6)
         assert turned[COUNT - 1 - i].rung == a.rung
 
 
-def test_masked_values_do_not_count_whatever_they_are(fleet: tuple[Likelihood, Floats, Floats]) -> None:
-    likelihood, y, _ = fleet
+def test_masked_values_do_not_count_whatever_they_are(
+    units: Units, fleet: tuple[Likelihood, Floats, Floats], answers: list[UnitAnswer]
+) -> None:
+    y = fleet[1]
     mask = np.ones(y.shape, dtype=bool)
     mask[:, 20:] = False
     spoiled = y.copy()
     spoiled[:, 20:] = 1e6
-    one, other = (answered(likelihood, data, mask)[0] for data in (y, spoiled))
+    one, other = (answered(units, data, mask)[0] for data in (y, spoiled))
     np.testing.assert_array_equal(one.mean, other.mean)
-    assert np.all(one.sd > answered(likelihood, y)[0].sd)
+    assert np.all(one.sd > answers[0].sd)
 
 
 def test_a_unit_without_a_finite_density_is_recorded_and_harms_nobody(
-    fleet: tuple[Likelihood, Floats, Floats], answers: list[UnitAnswer]
+    units: Units, fleet: tuple[Likelihood, Floats, Floats], answers: list[UnitAnswer]
 ) -> None:
-    likelihood, y, _ = fleet
-    bad = y.copy()
+    bad = fleet[1].copy()
     bad[4] = np.nan
-    found = answered(likelihood, bad)
+    found = answered(units, bad)
     assert (found[4].rung, found[4].converged, len(found[4].theta)) == ("none", False, 0)
     assert "finite at none of the starts" in found[4].reason
     for i in (3, 5):
         np.testing.assert_allclose(found[i].mean, answers[i].mean, rtol=1e-9)
 
 
-def test_data_of_another_shape_are_refused(fleet: tuple[Likelihood, Floats, Floats]) -> None:
-    likelihood, y, _ = fleet
+def test_data_of_another_shape_are_refused(units: Units, fleet: tuple[Likelihood, Floats, Floats]) -> None:
     with pytest.raises(ValueError, match=r"expected \(units, \*\(30, 1\)\), got y \(12, 29, 1\)"):
-        answered(likelihood, y[:, :-1])
+        answered(units, fleet[1][:, :-1])
+
+
+def test_a_masked_tail_is_a_shorter_experiment(
+    units: Units, fleet: tuple[Likelihood, Floats, Floats], voltage_only: Any
+) -> None:
+    y = fleet[1]
+    mask = np.ones(y.shape, dtype=bool)
+    mask[:, 20:] = False
+    own = Experiment("short", {"rate": 1.0}, ("time",), X[:20], ("voltage",), y[0, :20], {"voltage": "V"})
+    masked = answered(units, y[:3], mask[:3])
+    short = answered(Units(Likelihood(voltage_only, [own])), y[:3, :20])
+    for a, b in zip(masked, short, strict=True):
+        np.testing.assert_allclose((a.mean - b.mean) / b.sd, 0.0, atol=0.02)
+        np.testing.assert_allclose(a.sd, b.sd, rtol=0.02)
+
+
+def test_units_that_both_rungs_refuse_are_left_to_chains_that_agree(
+    fleet: tuple[Likelihood, Floats, Floats], answers: list[UnitAnswer]
+) -> None:
+    likelihood, y, _ = fleet
+    never = Effort(draws=128, round_draws=128, rounds=2, components=2, ess_limit=1e9)
+    chains = ChainSettings(units=2, chains=4, draws=500, warmup=300)
+    found = solve_units(Units(likelihood, effort=never, chains=chains), ((y[:3], np.ones((3, POINTS, 1), dtype=bool)),))
+    for a in sorted(found, key=lambda answer: answer.unit):
+        assert (a.rung, a.converged) == ("nuts", True)
+        assert "mixture after 2 rounds: " in a.reason
+        assert "nuts: R-hat" in a.reason
+        np.testing.assert_allclose((a.mean - answers[a.unit].mean) / a.sd, 0.0, atol=0.15)
+        np.testing.assert_allclose(a.sd, answers[a.unit].sd, rtol=0.15)
