@@ -27,7 +27,7 @@ def _jax(theta: Array, mean: float, sd: float) -> Any:
     return -0.5 * namespace(theta).sum(((theta - mean) / sd) ** 2, axis=-1)
 
 
-@pytest.mark.parametrize(("mean", "sd"), [(0.0, 1.0), (0.8, 1.5), (-0.5, 0.7)])
+@pytest.mark.parametrize(("mean", "sd"), [(0.0, 1.0), (0.8, 1.5), (-0.3, 0.9)])
 def test_the_moments_are_the_true_densitys(mean: float, sd: float) -> None:
     cheap, right = gaussian(mean, sd), gaussian(0.0, 1.0)
     start = sample_laplace(cheap, seed=0)
