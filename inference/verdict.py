@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from twin.inference import _arviz
+from twin.inference.checks import ESS_LIMIT, KHAT_LIMIT, RHAT_LIMIT
 from twin.inference.comparison import Comparison, compare, smoothed, true_log_likelihood, truth_of
 from twin.inference.delayed_acceptance import sample_delayed
 from twin.inference.density import density_of
@@ -22,8 +23,6 @@ from twin.inference.verdict_record import Solved, Verdict, in_words, largest, st
 from twin.refined import refine
 from twin.space import Floats
 
-KHAT_LIMIT = 0.7
-"""Vehtari et al. 2024."""
 SHIFT_LIMIT = 0.1
 """Posterior standard deviations by which a mean may move and the posterior still counts as confirmed."""
 GENTLE = 0.25
@@ -31,8 +30,6 @@ GENTLE = 0.25
 at 0.5 sd spreads came out 8 % too small, while a refinement costs a few seconds and is exact to the sampling noise."""
 SETTLED = 0.05
 """The same, between the correction by all draws' smooth weights and that by the solved draws alone."""
-RHAT_LIMIT, ESS_LIMIT = 1.01, 400.0
-"""Vehtari et al. 2021: what the last resort must reach."""
 
 Solve = Callable[[Floats], tuple[Floats, ...]]
 """θ (m, p) of the forward map -> true solutions (m, n, q) per experiment, NaN where there is none."""
