@@ -1,0 +1,1 @@
+"""Heart and circulation: left ventricle, windkessel, assist pump."""
