@@ -23,11 +23,12 @@ from twin.case_studies.sampling import TREATMENTS
 from twin.case_studies.verification import Solver, finished_store, solve_for
 from twin.case_studies.workers import workers
 from twin.experiment import Experiment
+from twin.inference.blocks import noise_scales
 from twin.inference.likelihood import Likelihood, Measured
 from twin.inference.sbc import Trial, summarise_sbc, weighted_position
 from twin.inference.sbc_report import write_sbc
 from twin.inference.units import UnitAnswer, Units, solve_units
-from twin.model import Forward, Model
+from twin.model import Forward, Model, known_errors
 from twin.models import catalogue
 from twin.solves import signature_of
 from twin.space import Floats, nearest
@@ -102,7 +103,8 @@ def imagined(model: Model, forward: Forward, plan: Plan) -> Likelihood:
     coordinates = tuple(co.name for co in forward.coordinates)[: x.shape[1]]
     units = {o.name: o.unit for o in forward.observables}
     y = np.zeros((len(x), len(names)))
-    experiment = Experiment("simulated", conditions, coordinates, x, names, y, units)
+    sd = known_errors(forward.observables, len(x))
+    experiment = Experiment("simulated", conditions, coordinates, x, names, y, units, sd=sd)
     return Likelihood(forward, [experiment], surrogate_error=TREATMENTS[plan.surrogate_error])
 
 
@@ -149,7 +151,7 @@ def simulated(
 def _own(likelihood: Likelihood, scale: Floats, truths: Floats) -> Floats:
     """The noise's own standard deviation: without the surrogate's error, which real data do not have."""
     block = likelihood.blocks[0]
-    sigma = np.stack([truths[:, j] for j in block.noise], axis=-1)[:, None, :]
+    sigma = noise_scales(block, truths)[:, None, :]
     return np.broadcast_to(np.sqrt(sigma**2 + block.own), scale.shape)
 
 

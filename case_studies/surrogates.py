@@ -125,12 +125,12 @@ def judged(surrogate: Surrogate, seed: int, holdout: int) -> Surrogate:
 def check(forward: Forward, *, n: int, seed: int, noise: float | None = None) -> dict[str, Any]:
     """The table of ``twin check``: errors on fresh solves, as posterior shifts at ``noise``, of gradients, and cost.
 
-    ``noise`` defaults to the observable's prior scale (its median).
+    ``noise`` defaults to a typical error of the first observable.
     """
     model = forward.model if isinstance(forward, Surrogate) else forward
     assert isinstance(model, Model)
     found = differences(forward, reference_solves(model, n=n, points=CURVE, seed=seed))
-    scale = float(model.observables[0].noise.scipy().median()) if noise is None else noise
+    scale = model.observables[0].typical if noise is None else noise
     mode = forward.mode if isinstance(forward, Surrogate) else "closed form"
     return {
         "model": model.name,

@@ -1,7 +1,8 @@
 """Experiments made ready for the likelihood: checked against the forward map, cut to arrays, indexed.
 
-The extended space holds, in this order: the forward map's θ, one noise scale per observable (or per observable
-and experiment), one discrepancy size per observable, and the coefficients of patterns that cannot be integrated out.
+The extended space holds, in this order: the forward map's θ, one noise scale per observable whose error is not known
+(or per observable and experiment), one discrepancy size per observable, and the coefficients of patterns that cannot
+be integrated out.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from twin.arrays import Array, namespace
 from twin.error import ForwardError
 from twin.experiment import Experiment
 from twin.inference.discrepancy import Discrepancy
-from twin.model import Forward, Observable
+from twin.model import Forward, Observable, known_errors
 from twin.priors import HalfNormal
 from twin.space import Floats, Parameter, Space, nearest
 
@@ -25,8 +26,8 @@ class Block:
 
     ``columns`` picks its observables from the forward map's; ``y`` is 0 where ``mask`` is False; ``own`` (n, q) is
     the measurement's own variance; ``error`` the forward map's, of these observables; ``noise`` gives the index of
-    each observable's noise scale in the extended θ; ``points`` are the measured values' positions in the
-    flattened (n q).
+    each observable's noise scale in the extended θ, None where ``own`` is all of its noise; ``points`` are the measured
+    values' positions in the flattened (n q).
     """
 
     experiment: Experiment
@@ -37,7 +38,7 @@ class Block:
     mask: npt.NDArray[np.bool_]
     own: Floats
     error: ForwardError | None
-    noise: tuple[int, ...]
+    noise: tuple[int | None, ...]
     points: npt.NDArray[np.int64]
 
     def observed(self, y: Array) -> Array:
@@ -48,7 +49,7 @@ class Block:
 
 
 def require_fit(forward: Forward, experiment: Experiment) -> None:
-    """ValueError when coordinates, observables, units or conditions are not the forward map's."""
+    """ValueError when coordinates, observables, units, conditions or errors are not what the forward map asks for."""
     wanted = tuple(c.name for c in forward.coordinates)
     least = sum(not c.optional for c in forward.coordinates)
     given = experiment.coordinates
@@ -61,6 +62,7 @@ def require_fit(forward: Forward, experiment: Experiment) -> None:
         unit = experiment.units.get(name, known[name].unit)
         if unit != known[name].unit:
             raise ValueError(f"{experiment.name}: {name} must be in {known[name].unit}, got {unit}")
+        _require_error(experiment, known[name])
     forward.conditions.pack(experiment.conditions)
     forward.conditions.require_inside(experiment.conditions, experiment.name)
 
@@ -76,14 +78,25 @@ def label(experiment: Experiment) -> str:
 
 
 def noise_space(forward: Forward, experiments: Sequence[Experiment], per_experiment: bool) -> Space:
-    """One scale per observable that was measured, with the observable's prior."""
+    """One scale per observable that was measured with an error that is not known, with the observable's prior."""
     parameters = []
     for observable in forward.observables:
+        if observable.noise is None:
+            continue
         owners = [e for e in experiments if observable.name in e.observables]
         for owner in owners if per_experiment else owners[:1]:
             name = noise_name(observable.name, owner if per_experiment else None)
-            parameters.append(_noise_parameter(observable, name))
+            meaning = f"noise scale of {observable.name}"
+            source = "prior of the model's observable"
+            parameters.append(Parameter(name, observable.unit, observable.noise, observable.typical, meaning, source))
     return Space(tuple(parameters))
+
+
+def noise_scales(block: Block, theta: Array) -> Array:
+    """The sampled noise scales (*batch, q) in the extended θ (*batch, P), 0 where the error is known."""
+    xp = namespace(theta)
+    none = xp.zeros_like(theta[..., 0])
+    return xp.stack([none if j is None else theta[..., j] for j in block.noise], axis=-1)
 
 
 def size_space(forward: Forward, experiments: Sequence[Experiment], discrepancy: Discrepancy | None) -> Space:
@@ -111,6 +124,7 @@ def prepare(forward: Forward, experiment: Experiment, space: Space, *, noise_per
     """The block of one experiment whose nuisance parameters stand in ``space``."""
     names = [o.name for o in forward.observables]
     columns = tuple(names.index(name) for name in experiment.observables)
+    measured = [forward.observables[j] for j in columns]
     c = forward.conditions.pack(experiment.conditions)
     mask = np.asarray(experiment.mask, dtype=bool)
     owner = experiment if noise_per_experiment else None
@@ -122,14 +136,34 @@ def prepare(forward: Forward, experiment: Experiment, space: Space, *, noise_per
         columns=columns,
         y=np.where(mask, experiment.y, 0.0),
         mask=mask,
-        own=np.zeros(mask.shape) if experiment.sd is None else np.where(mask, experiment.sd, 0.0) ** 2,
+        own=_own_error(experiment, measured) ** 2,
         error=None if error is None else error.of(columns),
-        noise=tuple(space.index(noise_name(name, owner)) for name in experiment.observables),
+        noise=tuple(None if o.noise is None else space.index(noise_name(o.name, owner)) for o in measured),
         points=np.flatnonzero(mask.ravel()),
     )
 
 
-def _noise_parameter(observable: Observable, name: str) -> Parameter:
-    median = float(observable.noise.scipy().median())
-    meaning = f"noise scale of {observable.name}"
-    return Parameter(name, observable.unit, observable.noise, median, meaning, "prior of the model's observable")
+def _own_error(experiment: Experiment, measured: Sequence[Observable]) -> Floats:
+    """The stated standard errors (n, q); where nothing was measured, what the observable's readings usually have."""
+    usual = known_errors(measured, len(experiment.x))
+    if experiment.sd is None:
+        return usual
+    stated = np.where(usual > 0, np.isfinite(experiment.sd) & (experiment.sd > 0), experiment.mask)
+    return np.where(stated, experiment.sd, usual)
+
+
+def _require_error(experiment: Experiment, observable: Observable) -> None:
+    """ValueError where a value was measured whose error has no sampled scale and is not stated either."""
+    if observable.noise is not None:
+        return
+    j = experiment.observables.index(observable.name)
+    rows = np.flatnonzero(experiment.mask[:, j])
+    stated = np.full(len(rows), np.nan) if experiment.sd is None else experiment.sd[rows, j]
+    bad = ~(np.isfinite(stated) & (stated > 0))
+    if np.any(bad):
+        got = "no sd" if experiment.sd is None else f"{stated[bad][0]:g} at row {rows[bad][0]} of {len(experiment.x)}"
+        raise ValueError(
+            f"{experiment.name}: the error of {observable.name} is not sampled and must be known: expected a finite "
+            f"sd > 0 {observable.unit} at every measured value, got {got}; state it in the experiment's sd (usual for "
+            f"this observable: {observable.typical:g} {observable.unit}), or mask values without one"
+        )

@@ -98,9 +98,26 @@ def imagined(likelihood: Likelihood, candidate: Candidate) -> Likelihood:
     coordinates = tuple(c.name for c in likelihood.forward.coordinates)[: candidate.x.shape[1]]
     y = np.zeros((len(candidate.x), len(candidate.observables)))
     experiment = Experiment(
-        candidate.name, candidate.conditions, coordinates, candidate.x, candidate.observables, y, {}
-    )
+        candidate.name, candidate.conditions, coordinates, candidate.x, candidate.observables, y, {},
+        sd=np.broadcast_to(_errors(likelihood, candidate.observables), y.shape),
+    )  # fmt: skip
     return replace(likelihood, experiments=(experiment,), noise_per_experiment=False, discrepancy=None)
+
+
+def _errors(likelihood: Likelihood, observables: tuple[str, ...]) -> Floats:
+    """Known standard errors (q,): the geometric mean of those measured, else the usual ones; 0 where sampled."""
+    found = []
+    for name in observables:
+        usual = [o.sd for o in likelihood.forward.observables if o.name == name and o.sd is not None]
+        stated = [
+            b.own[b.mask[:, j], j]
+            for b in likelihood.blocks
+            for j, measured in enumerate(b.experiment.observables)
+            if measured == name and usual
+        ]
+        known = np.concatenate(stated) if stated else np.square(usual)
+        found.append(float(np.exp(0.5 * np.mean(np.log(known)))) if len(known) else 0.0)
+    return np.array(found)
 
 
 def carried_over(likelihood: Likelihood, other: Likelihood, theta: Floats) -> Floats:

@@ -2,7 +2,7 @@
 
 For experiment e, point i and observable j, with f the forward map, its error of mean b and covariance
 Σ_k s_k² φ_k φ_kᵀ + diag(r²) (``twin/error.py``), the measurement's own standard deviation ς, discrepancy δ and
-sampled noise scale σ_j:
+sampled noise scale σ_j, which is 0 for an observable whose errors are known:
 
     y_eij = f_ij(θ, c_e) - b_eij(θ) - Σ_k s_k(θ) ξ_k φ_keij + δ_eij + ε,     ε ~ noise law of scale √(σ_j² + ς² + r²)
 
@@ -20,7 +20,7 @@ import numpy as np
 from twin.arrays import Array, like, namespace
 from twin.experiment import Experiment
 from twin.inference import low_rank
-from twin.inference.blocks import Block, noise_space, prepare, require_fit, size_space
+from twin.inference.blocks import Block, noise_scales, noise_space, prepare, require_fit, size_space
 from twin.inference.discrepancy import Discrepancy
 from twin.inference.noise import Gaussian, Noise
 from twin.inference.patterns import Patterns, coefficient_space, discrepancy_patterns, error_patterns, sampled
@@ -252,7 +252,7 @@ class Likelihood:
         own = theta[..., : len(self.forward.space)]
         parts = []
         for block in self.blocks:
-            sigma = xp.stack([theta[..., j] for j in block.noise], axis=-1)[..., None, :]
+            sigma = noise_scales(block, theta)[..., None, :]
             shape = (*theta.shape[:-1], *block.y.shape)
             widened = block.error is not None and self.surrogate_error is Treatment.MARGINALISED
             if not widened and not np.any(block.own):

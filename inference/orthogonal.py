@@ -46,6 +46,7 @@ def sensitivities(forward: Forward, blocks: Sequence[Block], theta: Floats) -> F
 
 
 def _weights(forward: Forward, block: Block) -> Floats:
-    """1/noise scale (n, q) where measured, 0 elsewhere; the scale is the median of its prior."""
-    scale = np.array([float(forward.observables[j].noise.scipy().median()) for j in block.columns])
-    return np.asarray(block.mask / scale)
+    """1/noise scale (n, q) where measured, 0 elsewhere; a sampled scale counts as the median of its prior."""
+    sampled = np.array([j is not None for j in block.noise])
+    usual = np.array([forward.observables[j].typical for j in block.columns])
+    return np.asarray(block.mask / np.where(sampled, usual, np.sqrt(block.own)))

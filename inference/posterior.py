@@ -124,9 +124,12 @@ def versions() -> dict[str, str]:
 def describe(likelihood: Likelihood) -> dict[str, Any]:
     """The likelihood's choices in plain data."""
     exact = all(b.error is None for b in likelihood.blocks)
+    measured = {name for e in likelihood.experiments for name in e.observables}
     return {
         "noise": repr(likelihood.noise),
         "noise_per_experiment": likelihood.noise_per_experiment,
+        "known_errors": [o.name for o in likelihood.forward.observables if o.noise is None and o.name in measured],
+        "sampled_errors": [o.name for o in likelihood.forward.observables if o.noise and o.name in measured],
         "surrogate_error": "exact" if exact else _treated(likelihood),
         "discrepancy": None if likelihood.discrepancy is None else _described(likelihood.discrepancy),
         "latent": list(likelihood.latent),

@@ -125,11 +125,26 @@ def setup(posterior: Posterior, summary: Summary) -> Section:
     content = {
         "experiments": experiments,
         "noise": metadata.get("noise"),
-        "own_noise": bool(metadata.get("noise_per_experiment")),
+        "scales": _scales(metadata),
         "discrepancy": metadata.get("discrepancy"),
         "surrogate_error": metadata.get("surrogate_error"),
     }
     return Section("Experiments and assumptions", "setup", "setup.html.j2", content)
+
+
+def _scales(metadata: Mapping[str, Any]) -> str:
+    """Where the noise scales come from, in words."""
+    known = ", ".join(metadata.get("known_errors", ()))
+    if known and not metadata.get("sampled_errors"):
+        return "with the standard errors that the data state"
+    each = (
+        "one scale per observable and experiment"
+        if metadata.get("noise_per_experiment")
+        else "one scale per observable"
+    )
+    return f"{each}, sampled with the parameters" + (
+        f"; the error of {known} is known and not sampled" if known else ""
+    )
 
 
 def provenance(posterior: Posterior, summary: Summary) -> Section:

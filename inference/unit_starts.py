@@ -1,7 +1,8 @@
 """Where many units start their search for modes: a table of the forward map that all of them share.
 
 The forward map is evaluated once at Sobol points of the prior. Every unit ranks them with its own noise scales
-profiled, σ̂_j² = Σ r²/n_j: by Σ_j n_j log σ̂_j, which is minus its log likelihood there.
+profiled, σ̂_j² = Σ r²/n_j: by Σ_j n_j log σ̂_j, which is minus its log likelihood there; where errors ς are known,
+by ½ Σ r²/ς².
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,10 @@ from twin.space import Floats
 
 TABLE = 256
 """Sobol points of the table."""
+KNOWN = -1
+"""In place of the index of a noise scale where the error is known."""
+TINY = 1e-30
+"""Least variance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,17 +49,16 @@ def starts(density: UnitDensity, table: Table, measured: Measured, rows: Rows, c
     data = of_rows(measured, rows)
     mask = np.concatenate([_flat(m) for _, m in data], axis=1)
     y = np.where(mask, np.concatenate([_flat(v) for v, _ in data], axis=1) - table.centre, 0.0)
-    owner = np.concatenate([np.tile(b.noise, len(b.x)) for b in likelihood.blocks])
+    owner = np.concatenate([np.tile([KNOWN if j is None else j for j in b.noise], len(b.x)) for b in likelihood.blocks])
     known = np.concatenate([b.own.ravel() for b in likelihood.blocks])
     median = likelihood.space.from_unit(np.full((1, len(likelihood.space)), 0.5))[0]
-    score, scales = np.zeros((len(rows), len(table.theta))), {}
-    for index in np.unique(owner):
+    score, scales = 0.5 * _squares((mask & (owner == KNOWN)) / np.maximum(known, TINY), y, table.predicted), {}
+    for index in np.unique(owner[owner != KNOWN]):
         counted = (mask & (owner == index)).astype(float)
         total = np.maximum(counted.sum(axis=1), 1.0)[:, None]
-        square = (counted * y**2).sum(axis=1)[:, None] - 2 * (counted * y) @ table.predicted.T
-        square = np.maximum(square + counted @ (table.predicted**2).T, 0.0) / total
+        square = _squares(counted, y, table.predicted) / total
         low, high = likelihood.space.bounds[index]
-        sigma = np.sqrt(np.maximum(square - (counted @ known)[:, None] / total, 1e-3 * square + 1e-30))
+        sigma = np.sqrt(np.maximum(square - (counted @ known)[:, None] / total, 1e-3 * square + TINY))
         inside = max(low, 1e-6 * median[index]), min(high * (1 - 1e-6), 1e6 * median[index])
         scales[index] = np.clip(sigma, *inside)
         score += counted.sum(axis=1)[:, None] * (np.log(scales[index]) + 0.5 * square / scales[index] ** 2)
@@ -64,6 +68,12 @@ def starts(density: UnitDensity, table: Table, measured: Measured, rows: Rows, c
         theta[..., index] = np.take_along_axis(scale, best, axis=1)
     z = likelihood.space.unconstrain(theta)
     return np.asarray(density.scale.inverse(z.reshape(-1, z.shape[-1])).reshape(z.shape))
+
+
+def _squares(weights: Floats, y: Floats, predicted: Floats) -> Floats:
+    """Weighted sums of squares (k, T) of values (k, N) less predictions (T, N), with weights (k, N)."""
+    square = (weights * y**2).sum(axis=1)[:, None] - 2 * (weights * y) @ predicted.T + weights @ (predicted**2).T
+    return np.asarray(np.maximum(square, 0.0))
 
 
 def _flat(values: Floats) -> Floats:

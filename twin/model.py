@@ -4,7 +4,8 @@ A model is written once; training or a closed form turns it into a forward map Î
 inference ever sees.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -40,12 +41,31 @@ class Coordinate:
 
 @dataclass(frozen=True)
 class Observable:
-    """A measured quantity, with the prior of its noise's standard deviation (in the same unit)."""
+    """A measured quantity, and what is known of the error of one reading, in the same unit.
+
+    ``noise`` is the prior of the error's standard deviation, which is then sampled. None means that the error is known:
+    experiments state it (``Experiment.sd``), and ``sd`` is what it is where nothing else is said, as in a simulation.
+    ValueError unless exactly one of the two is given.
+    """
 
     name: str
     unit: str
     meaning: str
-    noise: Prior
+    noise: Prior | None
+    sd: float | None = None
+
+    def __post_init__(self) -> None:
+        known = self.sd is not None and 0 < self.sd < math.inf
+        if known is (self.noise is not None) or (self.sd is not None and not known):
+            raise ValueError(
+                f"observable {self.name}: expected a prior of its noise, or noise=None and the known error of one "
+                f"reading, sd > 0 {self.unit}; got noise={self.noise!r}, sd={self.sd!r}"
+            )
+
+    @property
+    def typical(self) -> float:
+        """A standard error of one reading to count with before there are data: the prior's median, or ``sd``."""
+        return float(self.noise.scipy().median()) if self.noise is not None else float(self.sd or 0.0)
 
 
 @runtime_checkable
@@ -156,6 +176,11 @@ class Exact(Model, Protocol):
     def exact(self, theta: Array, c: Array) -> Fields:
         """The solution."""
         ...
+
+
+def known_errors(observables: Sequence[Observable], n: int) -> Floats:
+    """Standard errors (n, q) of n readings where they are known, 0 where their scale is sampled."""
+    return np.tile([0.0 if o.sd is None else o.sd for o in observables], (n, 1))
 
 
 def until_end(model: Model, y: Floats) -> Floats:

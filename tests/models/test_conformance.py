@@ -155,8 +155,7 @@ def test_a_closed_form_is_the_reference_solution(model: Model) -> None:
     error = (forward(model)(theta, c, x) - model.simulate(theta, c, x))[:, 1:]
     assert np.isfinite(error).mean() > 0.5
     for j, observable in enumerate(model.observables):
-        noise = float(observable.noise.scipy().median())
-        assert np.sqrt(np.nanmean(error[..., j] ** 2)) < 0.02 * noise, observable.name
+        assert np.sqrt(np.nanmean(error[..., j] ** 2)) < 0.02 * observable.typical, observable.name
     assert forward(model).error(c, x) is None
 
 
@@ -212,5 +211,5 @@ def test_a_shipped_surrogate_is_as_good_as_its_record_says(model: Trainable, pat
         found = surrogate.error(c, x)
         bias, sd = found.mean(theta)[0], found.sd(theta)[0]
         counted = np.isfinite(error)
-        bound = np.abs(bias) + 12 * sd + 1e-5 * max(float(o.noise.scipy().median()) for o in model.observables)
+        bound = np.abs(bias) + 12 * sd + 1e-5 * max(o.typical for o in model.observables)
         assert np.all(np.abs(error[counted]) <= bound[counted])
