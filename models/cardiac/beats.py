@@ -1,7 +1,7 @@
 """Heart beats in pressure recordings: found by the upstroke, cut at the foot, judged one by one.
 
 A Butterworth filter run forwards and backwards (no delay) smooths the pressure; peaks of dP/dt are upstrokes; the foot
-is the lowest pressure in the quarter of a second before. A beat reaches from foot to foot. Beats that touch artefacts
+is the lowest pressure shortly before. A beat reaches from foot to foot. Beats that touch artefacts
 are no measurement; irregular ones (ectopic beats and the pauses behind them) are, but belong in no average.
 """
 
@@ -22,9 +22,10 @@ class Recipe:
     """How beats are found and judged.
 
     ``cutoff`` [Hz] and ``order`` of the filter; upstrokes are at least ``apart`` [s] apart and at least ``steep`` times
-    as steep as the recording's steepest; the foot lies within ``before`` [s]; a period is regular within ``regular`` of
-    the median; a shape is an outlier beyond the median distance plus ``outlier`` times 1.4826 MAD, and more than
-    ``close`` [mmHg] away; a pulse is at least ``pulse`` [mmHg] high; shapes are compared at ``phases`` points.
+    as steep as the recording's steepest; the foot lies within ``before`` [s] and within ``share`` of the period; a
+    period is regular within ``regular`` of the median; a shape is an outlier beyond the median distance plus
+    ``outlier`` times 1.4826 MAD, and more than ``close`` [mmHg] away; a pulse is at least ``pulse`` [mmHg] high; shapes
+    are compared at ``phases`` points.
     """
 
     cutoff: float = 20.0
@@ -32,6 +33,7 @@ class Recipe:
     apart: float = 0.4
     steep: float = 0.3
     before: float = 0.25
+    share: float = 0.3
     regular: float = 0.15
     outlier: float = 4.0
     close: float = 1.0
@@ -135,7 +137,8 @@ def _feet(wave: Waveform, bad: Mask, recipe: Recipe) -> list[int]:
     rise = np.where(np.isfinite(rise), rise, 0.0)
     tallest = recipe.steep * float(np.percentile(rise, 99.0))
     tops, _ = signal.find_peaks(rise, height=tallest, distance=max(1, round(recipe.apart / wave.step)))
-    window = round(recipe.before / wave.step)
+    period = float(np.median(np.diff(tops))) if len(tops) > 1 else np.inf
+    window = round(min(recipe.before / wave.step, recipe.share * period))
     feet = set()
     for top in tops.tolist():
         before = smooth[max(0, top - window) : top + 1]

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from twin import data
+from twin.data_set import DataSet
 from twin.table import read_table
 
 
 @pytest.mark.parametrize("entry", data.CATALOGUE, ids=lambda entry: entry.name)
-def test_the_catalogue_describes_the_files_there_are(entry: data.DataSet, data_file: Callable[[str], Path]) -> None:
+def test_the_catalogue_describes_the_files_there_are(entry: DataSet, data_file: Callable[[str], Path]) -> None:
     path = data_file(entry.file)
     table = read_table(path)
     assert data.get_data(entry) == path
