@@ -42,6 +42,10 @@ OFFSET = Parameter(
     "flow_offset", "mL/s", Normal(0.0, 5.0), 0.0, "added to the measured flow: the probe's zero is off by as much",
     "mean flows of four segments of one pig at rest, 26-33 mL/s (Pigot et al. 2021)", -60.0, 60.0,
 )  # fmt: skip
+DELAY = Parameter(
+    "flow_delay", "s", Normal(0.0, 0.010), 0.0, "time by which the flow was recorded later than the pressure",
+    "a first-order filter of 20 Hz is late by 8 ms, 5 cm between the sensors are 10 ms at 5 m/s", -0.04, 0.04,
+)  # fmt: skip
 CONDITIONS = Space(
     (
         Parameter("period", "s", Uniform(0.29, 2.5), 0.8, "heart period, one beat", "known input"),
@@ -62,7 +66,7 @@ def _preset(name: str, circuit: Circuit, source: str, *, vague: bool = False) ->
         preset=f"{name}_vague" if vague else name,
         source=source,
         circuit=circuit,
-        space=Space((*elements, OFFSET)),
+        space=Space((*elements, OFFSET, DELAY)),
         conditions=CONDITIONS,
         coordinates=COORDINATES,
         observables=(PRESSURE,),

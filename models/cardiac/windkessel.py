@@ -1,15 +1,19 @@
 """Aortic pressure from measured aortic flow by a windkessel: closed form over one heart period.
 
-    p(t) = P_v + Re Σ_k Z(jω_k) Q_k exp(jω_k t) + Z(0) q_0,   ω_k = 2π k/T
+    p(t) = P_v + Re Σ_k Z(jω_k) Q_k exp(jω_k (t + δ)) + Z(0) q_0,   ω_k = 2π k/T
 
 Q_k are the Fourier coefficients of the flow in the abscissa (``periodic_flow.py``), Z the circuit's impedance
-(``windkessel_circuits.py``), P_v the venous pressure and q_0 what must be added to the flow because the probe's zero is
-off. The map is exact: it is its own likelihood, no network is trained. The mean pressure alone fixes only the product
-Z(0) (mean flow + q_0); resistance and q_0 are told apart by the diastolic decay, through R C, and by the prior of q_0.
+(``windkessel_circuits.py``), P_v the venous pressure. Two numbers belong to the measurement: q_0 must be added to the
+flow because the probe's zero is off, and δ is the time by which the flow was recorded late (filter of the flow meter,
+distance between the sensors, clocks). The map is exact: it is its own likelihood, no network is trained.
+
+The mean pressure alone fixes only the product Z(0) (mean flow + q_0); resistance and q_0 are told apart by the
+diastolic decay, through R C, and by the prior of q_0. A δ of some milliseconds is no detail: the upstroke, where
+inertance and root compliance are read off, moves by up to 1 mmHg with each.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.integrate import solve_ivp
@@ -35,7 +39,7 @@ STROKE_VOLUME = 70.0
 
 @dataclass(frozen=True)
 class ClosedFormWindkessel:
-    """A circuit with priors of its elements; ``space`` holds them in the circuit's order, then ``flow_offset``."""
+    """A circuit with priors; ``space`` holds its elements in their order, then ``flow_offset`` and ``flow_delay``."""
 
     name: str
     preset: str
@@ -51,14 +55,16 @@ class ClosedFormWindkessel:
         known = dict(zip(self.conditions.names, to_numpy(c).tolist(), strict=True))
         flow = periodic_flow(self.abscissa(to_numpy(c), DEFAULT_SAMPLES) if x is None else x, known["period"])
         elements = {name: theta[..., i, None] for i, name in enumerate(self.circuit.elements)}
-        z = self.circuit.impedance(elements, 1j * like(flow.omega, theta))
+        s = 1j * like(flow.omega, theta)
+        z = self.circuit.impedance(elements, s)
         xp = namespace(theta)
         # at ω = 0 every impedance is real
         steady = known["venous_pressure"] + xp.real(z[..., 0]) * theta[..., self.space.index("flow_offset")]
+        turned = z * xp.exp(s * theta[..., self.space.index("flow_delay"), None])
 
         def pressure(times: Array) -> Array:
             real, imag = (like(wave, theta) for wave in flow.waves(to_numpy(times)))
-            return steady[..., None] + xp.matmul(xp.real(z), real) - xp.matmul(xp.imag(z), imag)
+            return steady[..., None] + xp.matmul(xp.real(turned), real) - xp.matmul(xp.imag(turned), imag)
 
         return {"pressure": ExactField(("t",), pressure)}
 
@@ -81,7 +87,9 @@ class ClosedFormWindkessel:
         for draw in theta:
             values = dict(zip(self.space.names, draw.tolist(), strict=True))
             states = self.circuit.state_space(values)
-            rows.append(known["venous_pressure"] + periodic_response(states, flow, values["flow_offset"], x[:, 0]))
+            true = replace(flow, start=flow.start - values["flow_delay"])
+            response = periodic_response(states, true, values["flow_offset"], x[:, 0])
+            rows.append(known["venous_pressure"] + response)
         return np.stack(rows)[..., None]
 
     def valid(self, y: Floats) -> Mask:
@@ -108,19 +116,22 @@ class ClosedFormWindkessel:
 def periodic_response(states: StateSpace, flow: PeriodicFlow, offset: float, times: Floats) -> Floats:
     """p - P_v [mmHg] (n,) of the flow plus ``offset`` [mL/s], after all transients: NaN where the solver fails.
 
-    One period from rest gives x(T) = r; with the monodromy M = exp(A T) the periodic solution starts at (I - M)⁻¹ r.
+    The times lie within one period of the first. That period from rest gives x(T) = r; with the monodromy M = exp(A T)
+    the periodic solution starts at (I - M)⁻¹ r.
     """
+    end = float(times[0]) + flow.period
     m = len(states.inflow)
 
     def slope(time: float, x: Floats) -> Floats:
         return np.asarray(states.matrix @ x + states.inflow * (flow.at(time) + offset))
 
     def solved(start: Floats, at: Floats) -> Floats:
-        span = (flow.start, flow.start + flow.period)
-        found = solve_ivp(slope, span, start, method="LSODA", t_eval=at, rtol=TOLERANCE, atol=TOLERANCE)
+        found = solve_ivp(
+            slope, (float(times[0]), end), start, method="LSODA", t_eval=at, rtol=TOLERANCE, atol=TOLERANCE
+        )
         return np.asarray(found.y) if found.success else np.full((m, len(at)), np.nan)
 
-    from_rest = solved(np.zeros(m), np.array([flow.start + flow.period]))[:, -1]
+    from_rest = solved(np.zeros(m), np.array([end]))[:, -1]
     monodromy = np.asarray(expm(states.matrix * flow.period), dtype=np.float64)
     begin = np.asarray(np.linalg.solve(np.eye(m) - monodromy, from_rest), dtype=np.float64)
     x = solved(begin, times)

@@ -110,6 +110,14 @@ def test_the_closed_form_is_the_periodic_solution_of_the_state_equations(model: 
     np.testing.assert_allclose(model(theta, c, x), model.simulate(theta, c, x), rtol=1e-7)
 
 
+@every_model
+def test_a_flow_recorded_late_is_the_same_flow_moved(model: ClosedFormWindkessel) -> None:
+    c, x = beat(period=0.8, n=160)
+    late = np.stack([x[:, 0], np.roll(x[:, 1], 3)], axis=1)
+    expected = model(model.space.nominal, c, x)
+    np.testing.assert_allclose(model(model.space.pack({"flow_delay": 3 * 0.005}), c, late), expected, rtol=1e-10)
+
+
 @pytest.mark.parametrize("n", [40, 41])
 def test_the_flow_goes_through_its_samples(n: int) -> None:
     flow = np.random.default_rng(n).normal(100.0, 80.0, n)
