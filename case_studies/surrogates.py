@@ -78,7 +78,7 @@ def build(
         raise ValueError(f"no mode {mode!r}{nearest(mode, tuple(MODES))}")
     chosen = recipe or model.recipe
     begin = time.perf_counter()
-    solves = None if mode == "physics" else reference_solves(model, n=chosen.solves, points=CURVE, seed=seed)
+    solves = None if mode == "physics" else reference_solves(model, n=chosen.solves, points=chosen.points, seed=seed)
     solving = time.perf_counter() - begin
     trained = train(
         MODES[mode](model, chosen, solves), chosen.stages, seed=seed, device=device, time_budget=time_budget,

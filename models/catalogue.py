@@ -8,6 +8,7 @@ from types import ModuleType
 
 from twin.model import Model
 from twin.space import nearest
+from twin.training.build import Trainable
 
 HERE = Path(__file__).parent
 
@@ -41,7 +42,8 @@ def model(name: str, preset: str | None = None) -> Model:
 def shipped(of: Model) -> tuple[Path, ...]:
     """Files of surrogates that come with the package for a model, physics-only first."""
     order = {mode: i for i, mode in enumerate(("physics", "hybrid", "data"))}
-    files = (HERE / "weights").glob(f"{of.name}.{of.preset}.*.safetensors")
+    preset = of.trained_as.preset if isinstance(of, Trainable) else of.preset
+    files = (HERE / "weights").glob(f"{of.name}.{preset}.*.safetensors")
     return tuple(sorted(files, key=lambda path: order.get(path.name.split(".")[2], len(order))))
 
 

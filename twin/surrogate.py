@@ -125,12 +125,13 @@ def save(surrogate: Surrogate, path: Path) -> None:
     tensors = {name: np.ascontiguousarray(w, dtype=np.float64) for name, w in surrogate.weights.items()}
     if surrogate.errors is not None:
         tensors |= {f"error.{key}": np.ascontiguousarray(v) for key, v in vars(surrogate.errors).items()}
+    trained_as = surrogate.model.trained_as
     header = {
         "version": VERSION,
-        "model": surrogate.model.name,
-        "preset": surrogate.model.preset,
-        "definition": digest_of(surrogate.model),
-        "probe": probe_of(surrogate.model).tolist(),
+        "model": trained_as.name,
+        "preset": trained_as.preset,
+        "definition": digest_of(trained_as),
+        "probe": probe_of(trained_as).tolist(),
         "network": specification_of(surrogate.network),
         "mode": surrogate.mode,
         "record": dict(surrogate.record),
@@ -168,19 +169,23 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def load(path: Path, model: Trainable) -> Surrogate:
-    """The surrogate of ``model`` in a file; ValueError for a damaged file or one trained for another model."""
+    """The surrogate of ``model`` in a file; ValueError for a damaged file or one trained for another model.
+
+    Presets that differ by their priors alone share a file (``Trainable.trained_as``).
+    """
     header = read_header(path)
     tensors = safetensors.numpy.load_file(path)
     stated = header.pop("sha256", "")
     if stated != _checksum(header, tensors):
         raise ValueError(f"{path}: damaged, its content does not match its checksum; fetch or train it again")
-    theirs, ours = (header["model"], header["preset"]), (model.name, model.preset)
+    origin = model.trained_as
+    theirs, ours = (header["model"], header["preset"]), (origin.name, origin.preset)
     if theirs != ours:
         raise ValueError(f"{path}: trained for {'/'.join(theirs)}, expected {'/'.join(ours)}")
-    if header["definition"] != digest_of(model) or not _same_physics(header["probe"], model):
+    if header["definition"] != digest_of(origin) or not _same_physics(header["probe"], origin):
         raise ValueError(
             f"{path}: trained for another definition of {'/'.join(ours)} (parameters, bounds, equations or constants "
-            f"changed since); train it again with 'twin train {model.name} --preset {model.preset}'"
+            f"changed since); train it again with 'twin train {origin.name} --preset {origin.preset}'"
         )
     errors = {name.removeprefix("error."): t for name, t in tensors.items() if name.startswith("error.")}
     weights = {name: t for name, t in tensors.items() if not name.startswith("error.")}

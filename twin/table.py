@@ -4,6 +4,8 @@ A number's column is found by its base name with the unit behind it (``voltage_m
 ``voltage (mV)``), or by what the user said (``--column voltage=U_cell:mV``).
 """
 
+import hashlib
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -19,6 +21,8 @@ from twin.experiment import Source
 from twin.files import read_cells
 from twin.space import Floats, nearest
 
+MISSING = ("", "nan", "na", "n/a", "-", "none", "null")
+"""How tables say that a value was not measured, in lower case."""
 AS_NAMED: Mapping[str, str] = MappingProxyType({})
 BRACKETS = re.compile(r"(?P<base>.*?)\s*[\[(](?P<unit>[^\])]*)[\])]")
 
@@ -117,6 +121,25 @@ class Table:
                 raise ValueError(
                     f"{self._at(i)}, column {column}: expected a number, got {got}; mend or remove the row"
                 )
+        return self._converted(values, column, given, name, unit)
+
+    def sparse(self, name: str, unit: str) -> Floats:
+        """``number`` with NaN where the cell is blank or says that it has no value (``NaN``, ``NA``, ``-``).
+
+        Raises ValueError as ``number`` does for anything else that is no finite number.
+        """
+        column, given = self._find(name, unit)
+        values = np.empty(len(self))
+        for i, cell in enumerate(self.frame[column]):
+            values[i] = value = _number(cell)
+            if not math.isfinite(value) and str(cell).strip().lower() not in MISSING:
+                raise ValueError(
+                    f"{self._at(i)}, column {column}: expected a number or a blank cell, got {cell!r}; mend the cell"
+                )
+        return self._converted(values, column, given, name, unit)
+
+    def _converted(self, values: Floats, column: str, given: str, name: str, unit: str) -> Floats:
+        """Values of a column's unit in ``unit``."""
         try:
             return units.convert(values, given, unit)
         except units.UnitError as error:
@@ -171,6 +194,17 @@ class Table:
         match = BRACKETS.fullmatch(column)
         behind = match["unit"] if match else column.rpartition("_")[2]
         return behind if match or ("_" in column and _readable(behind)) else ""
+
+
+def typed_table(values: Mapping[str, float], unit_of: Mapping[str, str], name: str = "--set") -> Table:
+    """One row of numbers that the user typed, in the units of ``unit_of``. ValueError for an unknown name."""
+    for key in values:
+        if key not in unit_of:
+            raise ValueError(f"{name} {key}: no such measurement{nearest(key, tuple(unit_of))}")
+    cells = {f"{key} [{unit_of[key]}]": [f"{value:.17g}"] for key, value in values.items()}
+    frame = pd.DataFrame(cells, index=[1], dtype=str)
+    written = json.dumps(dict(values), sort_keys=True).encode()
+    return Table(name, hashlib.sha256(written).hexdigest(), "patient", frame, frame, {}, counted="row")
 
 
 def read_table(path: str | Path, rename: Mapping[str, str] = AS_NAMED) -> Table:

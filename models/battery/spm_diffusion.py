@@ -97,6 +97,11 @@ class DiffusionSPM:
     outputs = MODES
 
     @property
+    def trained_as(self) -> "DiffusionSPM":
+        """Itself: no other preset shares its network."""
+        return self
+
+    @property
     def dimension(self) -> int:
         """Coordinates of a collocation point: parameters, conditions, time."""
         return len(self.space) + len(self.conditions) + 1
@@ -161,7 +166,7 @@ class DiffusionSPM:
         rows = (storage + transport) / flow.g[..., None] - like(basis.matrix(SURFACE)[0], times)
         return {"diffusion": rows}
 
-    def precondition(self, rows: Rows, theta: Array, c: Array, times: Array) -> Rows:
+    def precondition(self, rows: Rows, u: Fields, theta: Array, c: Array, times: Array) -> Rows:
         """τ (1 + τ d(ȳ) K)⁻¹ of each row: residuals become errors of b. K is the constant stiffness matrix."""
         drawn = over_time(self.drawn(theta, c))
         flow = self._flow(drawn)

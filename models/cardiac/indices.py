@@ -1,8 +1,8 @@
 """What a clinician reads off a beat.
 
 EDV = max V, ESV = min V, SV = EDV - ESV, EF = 100 SV/EDV; SBP, DBP the extremes of P_ao; MAP the time mean of P_s; CO
-the time mean of the flow Q into the bed; LVEDP = P_lv at the start of activation; Pla the time mean of P_la; SW the area
-of the pressure-volume loop.
+the time mean of the flow Q into the bed; LVEDP = P_lv at the start of activation; Pla the time mean of P_la; SW the
+area of the pressure-volume loop.
 """
 
 from typing import NamedTuple

@@ -30,7 +30,6 @@ PATIENCE, NEWTON, MOST = 6, 6, 60
 NEAR = 0.3
 """Residual below which Newton's method is tried."""
 PHASES = np.linspace(0.0, 1.0, 801)
-PHASES.flags.writeable = False
 START_PRESSURE = 75.0
 """[mmHg]"""
 LEAST_START = 5.0

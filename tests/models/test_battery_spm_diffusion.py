@@ -84,7 +84,7 @@ def rows_of(model: DiffusionSPM, u: Fields, theta: torch.Tensor, times: torch.Te
     """Galerkin rows (N, n, MODES), and preconditioned ones, which are errors of the coefficients."""
     c = torch.tensor(np.broadcast_to(C, (len(theta), len(C))).copy())
     rows = model.residuals(u, theta, c, times)
-    near = model.precondition(rows, theta, c, times)["diffusion"]
+    near = model.precondition(rows, u, theta, c, times)["diffusion"]
     return rows["diffusion"].detach().numpy(), near.detach().numpy().reshape(*times.shape, MODES)
 
 

@@ -14,10 +14,20 @@ from twin.space import Floats
 from twin.training.problem import Problem, TorchRows, TorchWeights
 from twin.training.recipe import Recipe
 
+AT_ONCE = 512
+"""Most solves that every step sees all of."""
+
+Scale = float | tuple[float, ...]
+
 
 @runtime_checkable
 class Trainable(Model, Protocol):
     """A model that a network can be trained for."""
+
+    @property
+    def trained_as(self) -> "Trainable":
+        """The model whose network this one shares: itself, unless they differ by their priors alone."""
+        ...
 
     @property
     def inputs(self) -> int:
@@ -55,8 +65,8 @@ class Trainable(Model, Protocol):
         """Unreduced residual rows (N, m) by term."""
         ...
 
-    def precondition(self, rows: Rows, theta: Array, c: Array, x: Array) -> Rows:
-        """Rows times an approximate inverse of the linearised operator, so that they measure error."""
+    def precondition(self, rows: Rows, u: Fields, theta: Array, c: Array, x: Array) -> Rows:
+        """Rows times an approximate inverse of the operator linearised about u, so that they measure error."""
         ...
 
 
@@ -77,29 +87,62 @@ def physics(model: Trainable, network: Network, *, preconditioned: bool = True) 
         theta, c, x = model.collocate(points)
         u = model.lift(partial(network, weights), theta, c)
         plain = model.residuals(u, theta, c, x)
-        return model.precondition(plain, theta, c, x) if preconditioned else plain
+        return model.precondition(plain, u, theta, c, x) if preconditioned else plain
 
     return Problem(network=network, dimension=model.dimension, rows=rows)
 
 
-def data(model: Trainable, network: Network, solves: Solves, scale: float) -> Problem:
-    """Misfit to reference solutions, in units of ``scale`` (the observable's)."""
-    measured = torch.isfinite(torch.as_tensor(solves.y))
-    target = torch.nan_to_num(torch.as_tensor(solves.y))
+def data(model: Trainable, network: Network, solves: Solves, scale: Scale) -> Problem:
+    """Misfit to reference solutions, in units of ``scale`` (the observables').
 
-    def anchors(weights: TorchWeights) -> TorchRows:
-        like = next(iter(weights.values()))
-        theta, c, x, y, mask = (
-            torch.as_tensor(a).to(like) for a in (solves.theta, solves.c, solves.x, target, measured)
-        )
-        u = model.lift(partial(network, weights), theta, c)
-        misfit = (model.observe(u, theta, c, x) - y) * mask / scale
-        return {"data": misfit.reshape(len(misfit), -1)}
-
-    return Problem(network=network, dimension=model.dimension, anchors=anchors)
+    Up to ``AT_ONCE`` solves are all seen at every step; of more, each point of a step picks one.
+    """
+    if len(solves.theta) <= AT_ONCE:
+        known = _Known(model, solves, scale)
+        everything = torch.arange(len(solves.theta))
+        return Problem(network, model.dimension, anchors=lambda weights: known.misfit(network, weights, everything))
+    return Problem(network, model.dimension, rows=_picked(model, network, solves, scale))
 
 
-def hybrid(model: Trainable, network: Network, solves: Solves, scale: float) -> Problem:
+def hybrid(model: Trainable, network: Network, solves: Solves, scale: Scale) -> Problem:
     """Equations and reference solutions together."""
     equations, solutions = physics(model, network), data(model, network, solves, scale)
-    return Problem(network, model.dimension, equations.rows, solutions.anchors)
+    if solutions.rows is None:
+        return Problem(network, model.dimension, equations.rows, solutions.anchors)
+    parts = [rows for rows in (equations.rows, solutions.rows) if rows is not None]
+
+    def both(weights: TorchWeights, points: torch.Tensor) -> TorchRows:
+        return {name: r for rows in parts for name, r in rows(weights, points).items()}
+
+    return Problem(network, model.dimension, rows=both)
+
+
+def _picked(
+    model: Trainable, network: Network, solves: Solves, scale: Scale
+) -> Callable[[TorchWeights, torch.Tensor], TorchRows]:
+    known = _Known(model, solves, scale)
+
+    def rows(weights: TorchWeights, points: torch.Tensor) -> TorchRows:
+        which = (points[:, 0].double() * len(solves.theta)).long().clamp(max=len(solves.theta) - 1)
+        return known.misfit(network, weights, which.cpu())
+
+    return rows
+
+
+class _Known:
+    """Reference solutions as tensors."""
+
+    def __init__(self, model: Trainable, solves: Solves, scale: Scale) -> None:
+        self._model, self._solves, self._scale = model, solves, torch.as_tensor(scale, dtype=torch.float64)
+        self._measured = torch.isfinite(torch.as_tensor(solves.y))
+        self._target = torch.nan_to_num(torch.as_tensor(solves.y))
+
+    def misfit(self, network: Network, weights: TorchWeights, which: torch.Tensor) -> TorchRows:
+        """Rows (N, n q) of the solves ``which`` (N,)."""
+        like = next(iter(weights.values()))
+        known = (self._solves.theta, self._solves.c, self._solves.x)
+        theta, c, x = (torch.as_tensor(a)[which].to(like) for a in known)
+        target, measured = (a[which].to(like) for a in (self._target, self._measured))
+        u = self._model.lift(partial(network, weights), theta, c)
+        misfit = (self._model.observe(u, theta, c, x) - target) * measured / self._scale.to(like)
+        return {"data": misfit.reshape(len(misfit), -1)}

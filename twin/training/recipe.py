@@ -10,10 +10,12 @@ from twin.training.stage import Stage
 class Recipe:
     """Defaults of ``twin train``: what is trained, by which stages, on how many solves where data are used.
 
-    ``scale`` weighs reference data: an observable's error of this size counts as a residual of one.
+    ``scale`` weighs reference data: an observable's error of this size counts as a residual of one; one number, or one
+    per observable. A solve is known at ``points`` abscissae.
     """
 
     network: Network
     stages: tuple[Stage, ...]
     solves: int
-    scale: float
+    scale: float | tuple[float, ...]
+    points: int = 100
