@@ -18,12 +18,13 @@ ITERATIONS = 8
 
 
 def fit_mixture(u: Floats, log_weights: Floats, factor: Floats, components: int) -> SplitT:
-    """t mixtures of draws ``u`` (m, n, p) with normalised log weights (m, n).
+    """t mixtures of draws ``u`` (m, n, p) with normalised log weights (m, n); where the weight is 0, u may be infinite.
 
     The first responsibilities are slices of equal weight along the direction in which the draws spread most beyond
     Laplace's approximation ``factor`` (m, p, p): along a banana, and across two modes.
     """
     w = np.exp(log_weights)
+    u = np.where((w > 0)[..., None], u, 0.0)
     share = _slices(u, w, factor, components)
     found = _maximise(u, w, share, np.ones_like(share))
     for _ in range(ITERATIONS):

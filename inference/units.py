@@ -170,9 +170,9 @@ def _stood(units: Units, measured: Measured, rows: Rows, count: int) -> dict[int
 
 
 def _weighted(units: Units, unit: int, found: Standing) -> UnitAnswer:
-    with np.errstate(over="ignore"):
-        theta = np.asarray(units.density.theta(found.u))
-    return UnitAnswer(unit, theta, found.log_weights, found.khat, found.ess, found.rung, found.reason, True)
+    counted = found.log_weights > -np.inf  # the others may lie at infinity
+    theta = np.asarray(units.density.theta(found.u[counted]))
+    return UnitAnswer(unit, theta, found.log_weights[counted], found.khat, found.ess, found.rung, found.reason, True)
 
 
 def _nothing(unit: int, p: int) -> UnitAnswer:

@@ -117,7 +117,7 @@ def _mean_decay(parts: list[Table]) -> tuple[Floats, Floats, str]:
     n = int(np.median(np.isfinite(rows).sum(axis=1)))
     rows = rows[np.isfinite(rows).sum(axis=1) >= n, :n]
     note = f"mean of {len(rows)} diastolic decays; {beats.note}"
-    return beats.recordings[0].step * np.arange(n), rows.mean(axis=0), note
+    return beats.recordings[0].step * np.arange(n, dtype=np.float64), np.asarray(rows.mean(axis=0)), note
 
 
 def _integrated(draw: Floats, times: Floats) -> Floats:
