@@ -2,14 +2,8 @@
 
     log L_i(f) = -½ |W_i f - t_i|²        (up to a constant in f)
 
-A measurement ŷ with covariance C gives WᵀW = C⁻¹ and t = W ŷ. A regression trained on a population does not measure: it
-answers with a posterior N(m, C) under its population's own law N(m₀, C₀), shrunk towards m₀. What it saw is the
-quotient
-
-    L(f) ∝ N(f; m, C)/N(f; m₀, C₀),     precision C⁻¹ - C₀⁻¹,
-
-without which a prior over f's causes would count the population twice. In coordinates where C₀ is the identity and C
-diagonal, λ_j, the precision is 1/λ_j - 1.
+A measurement ŷ with covariance C gives WᵀW = C⁻¹ and t = W ŷ; values that were not measured have rows of zeros. What is
+known of further errors is worked in afterwards: a bias moves t, an error along a pattern is integrated out.
 """
 
 from dataclasses import dataclass
@@ -20,9 +14,6 @@ import numpy.typing as npt
 from twin.space import Floats
 
 Mask = npt.NDArray[np.bool_]
-
-UNINFORMED = 0.95
-"""Share λ of the population's variance that is left, from which on a direction counts as not seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,26 +42,6 @@ def measured(mean: Floats, covariance: Floats, mask: Mask) -> Evidence:
     return Evidence(whitening, target)
 
 
-def regressed(mean: Floats, covariance: Floats, mask: Mask, centre: Floats, spread: Floats) -> Evidence:
-    """Of a regression's answers, whose population has mean ``centre`` (m,) and covariance ``spread`` (m, m).
-
-    Directions in which more than 95 % of the population's variance is left count as not seen.
-    """
-    whitening, target = np.zeros(covariance.shape), np.zeros(mean.shape)
-    for i, seen in enumerate(mask):
-        rows, block = np.flatnonzero(seen), np.ix_(seen, seen)
-        inverse = np.linalg.inv(np.linalg.cholesky(spread[block]))
-        left, turn = np.linalg.eigh(inverse @ covariance[i][block] @ inverse.T)
-        told = left < UNINFORMED
-        precision = np.where(told, 1.0 / np.maximum(left, 1e-12) - 1.0, 0.0)
-        own = np.sqrt(precision)[:, None] * (turn.T @ inverse)
-        centred = mean[i, seen] - centre[seen]
-        stretched = np.where(told, 1.0 / np.where(told, 1.0 - left, 1.0), 0.0)
-        whitening[i][np.ix_(rows, rows)] = own
-        target[i, rows] = stretched * (own @ centred) + own @ centre[seen]
-    return Evidence(whitening, target)
-
-
 def shifted(evidence: Evidence, shift: Floats) -> Evidence:
     """Where f plus ``shift`` (m,) or (units, m) is what was seen."""
     moved = (evidence.whitening @ np.broadcast_to(shift, evidence.target.shape)[..., None])[..., 0]
@@ -91,11 +62,3 @@ def blurred(evidence: Evidence, pattern: Floats) -> Evidence:
         evidence.whitening - outer[:, :, None] * np.einsum("um,umk->uk", a, evidence.whitening)[:, None, :],
         evidence.target - outer * np.sum(a * evidence.target, axis=-1)[:, None],
     )
-
-
-def population(mean: Floats, covariance: Floats) -> tuple[Floats, Floats]:
-    """Mean and covariance (m,), (m, m) of a population whose members were answered with N(m_i, C_i).
-
-    By the law of total variance, C₀ = Cov(m_i) + mean C_i.
-    """
-    return mean.mean(axis=0), np.asarray(np.cov(mean.T) + covariance.mean(axis=0))

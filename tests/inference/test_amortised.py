@@ -12,7 +12,7 @@ from twin.arrays import Array, like, namespace
 from twin.error import ForwardError
 from twin.inference.amortised import Decoder, fit_guide, numbers, weigh_guide
 from twin.inference.amortised_ladder import Units, find_peaks, refine
-from twin.inference.evidence import Evidence, blurred, measured, population, regressed, shifted
+from twin.inference.evidence import Evidence, blurred, measured, shifted
 from twin.model import Coordinate, Observable
 from twin.priors import HalfNormal, LogNormal, Normal, Prior
 from twin.space import Floats, Parameter, Space
@@ -168,34 +168,14 @@ def test_values_that_were_not_measured_say_nothing(linear: Problem) -> None:
     assert np.all(found.target[:, 2:] == 0)
 
 
-def test_a_regressions_answer_divided_by_its_population_is_the_likelihood_it_was_trained_on() -> None:
-    """v ~ N(m₀, C₀), seen as s = v + N(0, R): the regression E[v | s] has evidence N(s; v, R) again."""
-    rng = np.random.default_rng(4)
-    root = rng.standard_normal((M, M))
-    spread, noise, centre = root @ root.T + np.eye(M), np.diag(rng.uniform(0.2, 0.6, M)), rng.standard_normal(M)
-    gain = spread @ np.linalg.inv(spread + noise)
-    seen = rng.multivariate_normal(centre, spread + noise, size=5)
-    answer, left = centre + (seen - centre) @ gain.T, np.repeat((spread - gain @ spread)[None], 5, axis=0)
-    everywhere = np.ones((5, M), dtype=bool)
-    found = regressed(answer, left, everywhere, centre, spread)
-    precision = found.whitening.mT @ found.whitening
-    np.testing.assert_allclose(precision, np.broadcast_to(np.linalg.inv(noise), precision.shape), rtol=1e-6, atol=1e-8)
-    recovered = np.linalg.solve(precision, found.whitening.mT @ found.target[..., None])[..., 0]
-    np.testing.assert_allclose(recovered, seen, rtol=1e-6)
-
-
-def test_a_regression_that_learned_nothing_is_no_evidence() -> None:
-    spread = np.diag([1.0, 4.0])
-    found = regressed(np.zeros((1, 2)), spread[None], np.ones((1, 2), dtype=bool), np.zeros(2), spread)
-    assert np.all(found.whitening == 0)
-
-
-def test_a_population_varies_as_its_answers_and_their_errors_together() -> None:
-    rng = np.random.default_rng(5)
-    answers = rng.multivariate_normal([1.0, -1.0], [[1.0, 0.5], [0.5, 2.0]], size=20_000)
-    centre, spread = population(answers, np.repeat(0.3 * np.eye(2)[None], 20_000, axis=0))
-    np.testing.assert_allclose(centre, [1.0, -1.0], atol=0.05)
-    np.testing.assert_allclose(spread, [[1.3, 0.5], [0.5, 2.3]], atol=0.08)
+def test_whoever_is_seen_in_fewer_values_has_the_wider_posterior(linear: Problem) -> None:
+    mask = np.ones((2, M), dtype=bool)
+    mask[1, 2:] = False
+    same = np.repeat(linear.data[:1], 2, axis=0)
+    evidence = measured(same, np.repeat(linear.covariance[None], 2, axis=0), mask)
+    whole, part = refine(linear.decoder, evidence, np.zeros((2, P)), seed=3)
+    assert np.all(part.sd > 0.97 * whole.sd)  # Monte Carlo error
+    assert np.prod(part.sd) > 1.2 * np.prod(whole.sd)
 
 
 def test_an_error_along_a_pattern_adds_its_outer_product_to_the_covariance(linear: Problem) -> None:
