@@ -15,16 +15,23 @@ from twin.inference.split_t import NU, SplitT, coordinates, log_components
 from twin.space import Floats
 
 ITERATIONS = 8
+FAR = 1e10
+"""Prior widths from the prior's centre at which no posterior lies."""
 
 
 def fit_mixture(u: Floats, log_weights: Floats, factor: Floats, components: int) -> SplitT:
-    """t mixtures of draws ``u`` (m, n, p) with normalised log weights (m, n); where the weight is 0, u may be infinite.
+    """t mixtures of draws ``u`` (m, n, p) with normalised log weights (m, n).
+
+    Draws beyond ``FAR``, at infinity or nowhere do not count, whatever their weight: a proposal that went astray makes
+    them.
 
     The first responsibilities are slices of equal weight along the direction in which the draws spread most beyond
     Laplace's approximation ``factor`` (m, p, p): along a banana, and across two modes.
     """
     w = np.exp(log_weights)
-    u = np.where((w > 0)[..., None], u, 0.0)
+    with np.errstate(invalid="ignore"):
+        near = (w > 0) & np.all(np.abs(u) < FAR, axis=-1)
+    u, w = np.where(near[..., None], u, 0.0), np.where(near, w, 0.0)
     share = _slices(u, w, factor, components)
     found = _maximise(u, w, share, np.ones_like(share))
     for _ in range(ITERATIONS):
@@ -46,7 +53,7 @@ def _maximise(u: Floats, w: Floats, share: Floats, gamma: Floats) -> SplitT:
     away = u[:, None] - centre[:, :, None]
     scatter = (away * pulled[..., None]).swapaxes(-1, -2) @ away
     pooled = scatter.sum(axis=1, keepdims=True) / alpha.sum(-1)[:, None, None, None]
-    counts = alpha / np.sum(w**2, axis=1)[:, None]
+    counts = alpha / np.maximum(np.sum(w**2, axis=1), 1e-300)[:, None]
     prior = p + 2.0
     matrix = (scatter / alpha[..., None, None] * counts[..., None, None] + prior * pooled) / (
         counts[..., None, None] + prior
