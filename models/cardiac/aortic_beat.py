@@ -17,6 +17,8 @@ from twin.table import Table
 COLUMNS = ("time", "P_ao", "Q_ao", "segment")
 PHASES = 100
 """Samples of an averaged beat."""
+FEWEST = 20
+"""Rows below which a beat has no shape: ten harmonics."""
 LONGEST_BEAT = 2.0
 """[s]: a table that lasts longer holds several beats."""
 JUMP = 3.0
@@ -62,8 +64,11 @@ Beat = tuple[Floats, Floats, float, str]
 
 def _single(table: Table, times: Floats, pressure: Floats, flow: Floats) -> Beat:
     """All rows as one period: the next beat begins one step after the last row."""
-    if len(times) < 2:
-        raise ValueError(f"{table.path}: {len(times)} row of measurements in {table.label}; expected one whole beat")
+    if len(times) < FEWEST:
+        raise ValueError(
+            f"{table.path}: {len(times)} rows of measurements in {table.label}; expected a whole beat of at least "
+            f"{FEWEST}"
+        )
     step = float(times[-1] - times[0]) / (len(times) - 1)
     jump, largest = abs(float(pressure[0] - pressure[-1])), float(np.abs(np.diff(pressure)).max())
     if jump > JUMP * largest:

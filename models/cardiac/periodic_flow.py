@@ -18,8 +18,8 @@ UNEQUAL = 0.02
 """Largest departure of a time from the equally spaced grid, in spacings (times in files are rounded)."""
 NOT_WHOLE = 0.1
 """Largest departure of n spacings from the period, in spacings."""
-FEWEST = 8
-"""Samples below which a beat has no shape."""
+FEWEST = 3
+"""Samples below which there is no harmonic."""
 
 
 @dataclass(frozen=True, eq=False)

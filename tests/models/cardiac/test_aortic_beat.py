@@ -73,6 +73,14 @@ def test_a_piece_of_a_beat_is_refused(tmp_path: Path) -> None:
         read(written(tmp_path / "half.csv", half))
 
 
+def test_a_few_rows_are_no_beat(tmp_path: Path) -> None:
+    few = {"time_s": np.arange(6) / 200.0, "P_ao_mmHg": np.full(6, 80.0), "Q_ao_mL_s": np.zeros(6)}
+    with pytest.raises(
+        ValueError, match=r"few.csv: 6 rows of measurements in few; expected a whole beat of at least 20"
+    ):
+        read(written(tmp_path / "few.csv", few))
+
+
 def test_a_record_without_a_pulse_is_refused_and_named(tmp_path: Path) -> None:
     time = np.arange(1000) / 200.0
     flat = {"time_s": time, "P_ao_mmHg": 80.0 + 0 * time, "Q_ao_mL_s": 0 * time}
