@@ -94,7 +94,7 @@ def affine(inputs: int) -> torch.nn.Module:
 
 
 def test_the_guide_of_a_linear_gaussian_model_is_the_exact_posterior_of_every_unit(linear: Problem) -> None:
-    guide = fit_guide(linear.decoder, affine(M), linear.data, linear.evidence, seed=1, steps=3000, learning_rate=0.03)
+    guide = fit_guide(linear.decoder, affine(M), linear.data, linear.evidence, seed=1, steps=1500, learning_rate=0.03)
     mean, factor = guide.normal(linear.data)
     sd = np.sqrt(np.diag(linear.posterior)) / PRIOR_SD
     np.testing.assert_allclose((mean - linear.mean / PRIOR_SD) / sd, 0.0, atol=0.15)
