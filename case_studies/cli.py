@@ -82,6 +82,7 @@ def calibrate(
     condition: Annotated[list[str] | None, typer.Option(help="name=value: a known input.")] = None,
     fix: Annotated[list[str] | None, typer.Option(help="name=value: hold a parameter.")] = None,
     noise: Annotated[str | None, typer.Option(help="gaussian or student-t.")] = None,
+    autoregressive: Annotated[list[str] | None, typer.Option(help="Observable with errors that follow on.")] = None,
     discrepancy: Annotated[
         list[str] | None, typer.Option(help="observable=size (or =held-out): allow for model error.")
     ] = None,
@@ -117,7 +118,7 @@ def calibrate(
             "condition": study.numbers(condition or [], "condition"), "fix": study.numbers(fix or [], "fix"),
             "discrepancy": study.sizes(discrepancy or [], "discrepancy"), "orthogonal": orthogonal or None,
             "identify": None if identify else False, "hold_out": tuple(hold_out or ()),
-            "candidate": study.sets(candidate or [], "candidate"),
+            "candidate": study.sets(candidate or [], "candidate"), "autoregressive": tuple(autoregressive or ()),
             "surrogate": surrogate, "surrogate_error": surrogate_error, "sampler": sampler, "seed": seed,
             "verify": verify, "verify_seconds": verify_seconds, "time_budget": time_budget,
         }  # fmt: skip

@@ -62,6 +62,8 @@ def require_names(study: Study) -> None:
             raise ValueError(f"no {option} {value!r}{nearest(value, tuple(known))}")
     if 0 < study.verify < LEAST_DRAWS:
         raise ValueError(f"--verify {study.verify}: expected 0 or at least {LEAST_DRAWS} draws; 200 is a good number")
+    if study.autoregressive and not NOISES[study.noise].gaussian:
+        raise ValueError(f"--autoregressive goes with --noise gaussian only, got --noise {study.noise}")
     if study.orthogonal and not study.discrepancy:
         raise ValueError("--orthogonal: there is no discrepancy to keep orthogonal; add --discrepancy observable=size")
     if HELD_OUT in study.discrepancy.values() and not study.hold_out:
@@ -73,14 +75,16 @@ def require_names(study: Study) -> None:
 def likelihood_of(study: Study, model: Model, experiments: list[Experiment]) -> Likelihood:
     """Forward map and noise as the study wants them, without a discrepancy."""
     known = tuple(dict.fromkeys(name for e in experiments for name in e.observables))
-    for name in study.discrepancy:
-        if name not in known:
-            raise ValueError(f"--discrepancy {name}: no such observable was measured{nearest(name, known)}")
+    for option, names in (("discrepancy", study.discrepancy), ("autoregressive", study.autoregressive)):
+        for name in names:
+            if name not in known:
+                raise ValueError(f"--{option} {name}: no such observable was measured{nearest(name, known)}")
     return Likelihood(
         forward=with_fixed(forward_of(model, study.surrogate), study.fix),
         experiments=experiments,
         noise=NOISES[study.noise],
         surrogate_error=TREATMENTS[study.surrogate_error],
+        autoregressive=study.autoregressive,
     )
 
 

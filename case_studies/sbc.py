@@ -143,7 +143,7 @@ def simulated(
         elif not np.isfinite(curve).all():
             failed[i] = "the reference solution ends before the experiment does (shorten it with --span)"
     (scale,) = likelihood.scale(truths)
-    noise = likelihood.noise.draw(y.shape, np.random.default_rng([plan.seed, 1]))
+    (noise,) = likelihood.disturbances(truths, np.random.default_rng([plan.seed, 1]))
     mask = np.isfinite(y)
     return truths, ((np.where(mask, y + _own(likelihood, scale, truths) * noise, 0.0), mask),), failed
 

@@ -27,6 +27,7 @@ class Study(BaseModel):
     condition: dict[str, float] = {}
     fix: dict[str, float] = {}
     noise: str = "gaussian"
+    autoregressive: tuple[str, ...] = ()
     discrepancy: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["held-out"]] = {}
     orthogonal: bool = False
     hold_out: tuple[str, ...] = ()

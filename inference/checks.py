@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import binom
 
 from twin.inference import _arviz
@@ -108,15 +109,19 @@ def check_predictive(posterior: Posterior) -> Check:
     """Share of measured points inside their 90 % predictive band, for each series and for all together.
 
     The value is the share farthest from 0.9 relative to its limits. Few points scatter: the limits widen to the
-    99 % interval of the binomial distribution where that is wider.
+    99 % interval of the binomial distribution where that is wider, and where errors follow one another, so that points
+    leave the band together, to that of replicated measurements.
     """
     inside = {s.name: covered(s) for s in posterior.series}
+    again = {s.name: _inside(s, s.predictive) for s in posterior.series}
     if len(inside) > 1:
-        inside["all"] = np.concatenate(list(inside.values()))
+        inside["all"], again["all"] = (np.concatenate(list(v.values()), axis=-1) for v in (inside, again))
+    together = posterior.metadata.get("autoregressive")
     excess, shares, limits = {}, {}, {}
     for name, hits in inside.items():
-        low, high = binom.interval(0.99, len(hits), 0.9)
-        limits[name] = (min(COVERAGE_LIMITS[0], low / len(hits)), max(COVERAGE_LIMITS[1], high / len(hits)))
+        low, high = np.array(binom.interval(0.99, len(hits), 0.9)) / len(hits)
+        least, most = np.quantile(again[name].mean(axis=-1), (0.005, 0.995)) if together else (low, high)
+        limits[name] = (float(min(COVERAGE_LIMITS[0], low, least)), float(max(COVERAGE_LIMITS[1], high, most)))
         shares[name] = float(np.mean(hits))
         excess[name] = max(limits[name][0] - shares[name], shares[name] - limits[name][1])
     worst = max(excess, key=lambda name: excess[name])
@@ -146,11 +151,9 @@ def check_failures(posterior: Posterior) -> Check:
     return _at_most("reference_failures", share, FAILURE_LIMIT, "1", f"draws without a reference solution{asked}")
 
 
-def covered(series: Series) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def covered(series: Series) -> npt.NDArray[np.bool_]:
     """Which points (m,) lie inside the central 90 % of their predictive draws."""
-    low, high = np.quantile(series.predictive, (0.05, 0.95), axis=(0, 1))
-    inside: np.ndarray[tuple[int], np.dtype[np.bool_]] = (series.y >= low) & (series.y <= high)
-    return inside
+    return _inside(series, series.y)
 
 
 def effective(posterior: Posterior, name: str) -> tuple[float, float]:
@@ -190,6 +193,12 @@ def edge_mass(parameter: Parameter, draws: Floats) -> float:
 def natural(parameter: Parameter, values: Floats) -> Floats:
     """Log θ under a LogNormal prior, else θ: the scale on which the prior's width means something."""
     return np.log(values) if isinstance(parameter.prior, LogNormal) else values
+
+
+def _inside(series: Series, y: Floats) -> npt.NDArray[np.bool_]:
+    """Which of the values y (…, m) do."""
+    low, high = np.quantile(series.predictive, (0.05, 0.95), axis=(0, 1))
+    return np.asarray((y >= low) & (y <= high))
 
 
 def _rhat(draws: Floats) -> float:

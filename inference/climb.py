@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twin.inference.density import Whitening
+from twin.inference.information import in_noise_scales
 from twin.inference.likelihood import Likelihood
 from twin.space import Floats
 
@@ -57,19 +58,16 @@ class Hill:
             return np.asarray((values[:, 0] - values[:, 1]) / (2.0 * STEP))
 
     def curvature(self, w: Floats) -> Floats:
-        """Fisher information (n, p, p) of independent errors."""
+        """Fisher information (n, p, p) without what patterns of errors hide."""
         shifts = STEP * np.eye(w.shape[1])
         with np.errstate(all="ignore"):
             ahead, behind = (
                 self.likelihood.predict(self.theta(w[:, None] + side * shifts), discrepancy=False) for side in (1, -1)
             )
-            rows = [
-                np.where(block.mask, (up - down) / scale[:, None], 0.0).reshape(*w.shape, -1)
-                for block, up, down, scale in zip(
-                    self.likelihood.blocks, ahead, behind, self.likelihood.scale(self.theta(w)), strict=True
-                )
-            ]
-            jacobian = np.concatenate(rows, axis=-1) / (2.0 * STEP)
+            changes = tuple((up - down) / (2.0 * STEP) for up, down in zip(ahead, behind, strict=True))
+            masks = tuple(block.mask for block in self.likelihood.blocks)
+            rows = in_noise_scales(self.likelihood, self.theta(w), changes, masks)
+            jacobian = np.concatenate([part.reshape(*w.shape, -1) for part in rows], axis=-1)
             matrix = self.likelihood.noise.information[0] * np.einsum("nim,njm->nij", jacobian, jacobian)
         return np.where(np.isfinite(matrix), matrix, 0.0)
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from twin.arrays import Array, like, namespace
 from twin.inference.coordinates import Coordinates
-from twin.inference.likelihood import Likelihood, Outputs
+from twin.inference.errors import Outputs
+from twin.inference.likelihood import Likelihood
 from twin.space import Floats, Space
 
 QUANTILES = (0.05, 0.5, 0.95)

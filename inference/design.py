@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from twin.experiment import Experiment
+from twin.inference.autoregression import correlation_name, step_of
 from twin.inference.directions import Direction
 from twin.inference.information import Valid, covariance, information
 from twin.inference.likelihood import Likelihood
@@ -101,7 +102,10 @@ def imagined(likelihood: Likelihood, candidate: Candidate) -> Likelihood:
         candidate.name, candidate.conditions, coordinates, candidate.x, candidate.observables, y, {},
         sd=np.broadcast_to(_errors(likelihood, candidate.observables), y.shape),
     )  # fmt: skip
-    return replace(likelihood, experiments=(experiment,), noise_per_experiment=False, discrepancy=None)
+    follow = tuple(n for n in likelihood.autoregressive if n in candidate.observables and len(y) > 1)
+    return replace(
+        likelihood, experiments=(experiment,), noise_per_experiment=False, discrepancy=None, autoregressive=follow
+    )
 
 
 def _errors(likelihood: Likelihood, observables: tuple[str, ...]) -> Floats:
@@ -124,6 +128,7 @@ def carried_over(likelihood: Likelihood, other: Likelihood, theta: Floats) -> Fl
     """θ in the extended space of the candidate: same model parameters, same noise of same observables.
 
     Where each experiment has its own noise scale, their geometric mean; where none was measured, the prior's median.
+    A correlation of neighbouring errors is that of the candidate's spacing.
     """
     names = likelihood.space.names
     extended = np.broadcast_to(other.space.nominal, (len(theta), len(other.space))).copy()
@@ -133,4 +138,7 @@ def carried_over(likelihood: Likelihood, other: Likelihood, theta: Floats) -> Fl
         own = [names.index(n) for n in names if n == name or n.startswith(f"{name}[")]
         if own:
             extended[:, i] = np.exp(np.mean(np.log(theta[:, own]), axis=1))
+    for name in other.autoregressive:
+        spacing = step_of(other.experiments, name) / step_of(likelihood.experiments, name)
+        extended[:, other.space.index(correlation_name(name))] **= spacing
     return extended

@@ -5,8 +5,9 @@ information on its location (1 for Gaussian noise):
 
     F = Σ_k κ/s_k² (∂f_k/∂u)(∂f_k/∂u)ᵀ,   expected posterior covariance (I + F)⁻¹,   contraction 1 - diag (I + F)⁻¹
 
-The prior's precision in u is the identity. Nuisance parameters count as known at the given point. Errors count as
-independent: a discrepancy or a surrogate's correlated error would make F smaller.
+The prior's precision in u is the identity. Nuisance parameters count as known at the given point. Errors that follow
+one another count as their innovations (``autoregression.py``), all others as independent: a discrepancy or a
+surrogate's correlated error would make F smaller.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from twin.inference.likelihood import Likelihood
+from twin.inference import autoregression
+from twin.inference.likelihood import Likelihood, flat
 from twin.inference.standard import slope
 from twin.model import Mask
 from twin.space import Floats
@@ -68,14 +70,34 @@ def sensitivities(likelihood: Likelihood, theta: Floats, valid: Valid | None = N
     shifts = STEP * reach[:, :, None] * np.eye(p, theta.shape[1])
     with np.errstate(all="ignore"):
         ahead, behind = (likelihood.predict(theta[:, None] + side * shifts, discrepancy=False) for side in (1.0, -1.0))
-        scales = likelihood.scale(theta)
-        location = likelihood.noise.information[0]
-        found = []
-        for mask, up, down, scale in zip(counted(likelihood, theta, valid), ahead, behind, scales, strict=True):
-            rows = np.sqrt(location) * (up - down) / (2.0 * STEP) / scale[:, None]
-            rows = np.where(mask[:, None], rows, 0.0)
-            found.append(rows.reshape(len(theta), p, -1).swapaxes(1, 2))
-    return tuple(found)
+        factor = np.sqrt(likelihood.noise.information[0]) / (2.0 * STEP)
+        changes = tuple(factor * (up - down) for up, down in zip(ahead, behind, strict=True))
+        rows = in_noise_scales(likelihood, theta, changes, counted(likelihood, theta, valid))
+    return tuple(part.reshape(len(theta), p, -1).swapaxes(1, 2) for part in rows)
+
+
+def in_noise_scales(
+    likelihood: Likelihood, theta: Floats, changes: Sequence[Floats], masks: Sequence[Mask]
+) -> tuple[Floats, ...]:
+    """Changes of the predictions (n, k, n_e, q_e) at θ (n, P), of independent errors in units of their scales.
+
+    0 where ``masks`` (…, n_e, q_e) are False.
+    """
+    rows = np.concatenate(
+        [np.where(m[..., None, :, :], c, 0.0).reshape(*c.shape[:2], -1) for c, m in zip(changes, masks, strict=True)],
+        axis=-1,
+    )
+    scale = np.concatenate([flat(s) for s in likelihood.scale(theta)], axis=-1)
+    if likelihood.autoregressive:
+        mask = np.concatenate(
+            [np.broadcast_to(m, (len(theta), *m.shape[-2:])).reshape(len(theta), -1) for m in masks], axis=-1
+        )
+        links = autoregression.links(likelihood.order, mask)
+        at = autoregression.filter_at(likelihood.order, links, theta, scale)
+        rows, scale = autoregression.innovations(at, rows), autoregression.innovation_scale(at)
+    ends = np.cumsum([c.shape[-2] * c.shape[-1] for c in changes])[:-1]
+    parts = np.split(rows / scale[:, None], ends, axis=-1)
+    return tuple(part.reshape(change.shape) for part, change in zip(parts, changes, strict=True))
 
 
 def counted(likelihood: Likelihood, theta: Floats, valid: Valid | None = None) -> tuple[Mask, ...]:

@@ -7,21 +7,24 @@ sampled noise scale σ_j, which is 0 for an observable whose errors are known:
     y_eij = f_ij(θ, c_e) - b_eij(θ) - Σ_k s_k(θ) ξ_k φ_keij + δ_eij + ε,     ε ~ noise law of scale √(σ_j² + ς² + r²)
 
 ξ and the discrepancy's coefficients are standard normal; under Gaussian noise they are integrated out
-(``low_rank.py``). All of it runs under NumPy, PyTorch and JAX and is batched over the leading axes of the extended θ.
+(``low_rank.py``), and the ε of some observables may follow one another (``autoregression.py``). All of it runs under
+NumPy, PyTorch and JAX and is batched over the leading axes of the extended θ.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from twin.arrays import Array, like, namespace
 from twin.experiment import Experiment
-from twin.inference import low_rank
+from twin.inference import autoregression, errors, low_rank
+from twin.inference.autoregression import Filter, Links, Order
 from twin.inference.blocks import Block, noise_scales, noise_space, prepare, require_fit, size_space
 from twin.inference.discrepancy import Discrepancy
+from twin.inference.errors import Errors, Outputs, with_patterns
 from twin.inference.noise import Gaussian, Noise
 from twin.inference.patterns import Patterns, coefficient_space, discrepancy_patterns, error_patterns, sampled
 from twin.inference.treatment import Treatment
@@ -34,24 +37,13 @@ Measured = tuple[tuple[Array, Array], ...]
 """y and mask (*batch, n, q) of each experiment; y is finite where the mask is False."""
 
 
-class Outputs(NamedTuple):
-    """What the noise law sees of θ: means and log scales (*batch, m), and its Fisher information there.
-
-    With J the values' Jacobian, w = ``weight`` (*batch, m) and C = ``coupled`` (*batch, m, R) or None, the Fisher
-    information of θ is Jᵀ diag(w) J - (CᵀJ)ᵀ CᵀJ. Values that were not measured have weight 0.
-    """
-
-    values: Array
-    weight: Array
-    coupled: Array | None
-
-
 @dataclass(frozen=True, eq=False)
 class Likelihood:
     """A forward map, the experiments it is held against (one θ for all), and the laws of what remains.
 
-    ``surrogate_error`` says what is made of the forward map's own error. Raises ValueError where an experiment does
-    not fit the forward map.
+    ``surrogate_error`` says what is made of the forward map's own error, ``autoregressive`` names the observables whose
+    errors follow one another. Raises ValueError where an experiment does not fit the forward map, or such errors are
+    not Gaussian.
     """
 
     forward: Forward
@@ -60,6 +52,7 @@ class Likelihood:
     noise_per_experiment: bool = False
     discrepancy: Discrepancy | None = None
     surrogate_error: Treatment = Treatment.MARGINALISED
+    autoregressive: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not self.experiments:
@@ -69,12 +62,19 @@ class Likelihood:
             raise ValueError(f"experiments must have different names, got {names}")
         for experiment in self.experiments:
             require_fit(self.forward, experiment)
+        if self.autoregressive and not self.noise.gaussian:
+            raise ValueError(
+                f"errors of {', '.join(self.autoregressive)} that follow one another must be Gaussian, got {self.noise}"
+            )
         object.__setattr__(self, "experiments", tuple(self.experiments))
+        object.__setattr__(self, "autoregressive", tuple(self.autoregressive))
+        _ = self.scales
 
     @cached_property
     def scales(self) -> Space:
-        """The forward map's parameters, noise scales and sizes of the discrepancy."""
+        """The forward map's parameters, noise scales, correlations and sizes of the discrepancy."""
         noise = noise_space(self.forward, self.experiments, self.noise_per_experiment)
+        noise = noise + autoregression.correlation_space(self.forward, self.experiments, self.autoregressive)
         return self.forward.space + noise + size_space(self.forward, self.experiments, self.discrepancy)
 
     @cached_property
@@ -101,6 +101,16 @@ class Likelihood:
         found = own + discrepancy_patterns(self.forward, self.blocks, self.discrepancy, self.scales)
         return found if self.noise.gaussian else sampled(found, len(self.scales))
 
+    @cached_property
+    def order(self) -> Order:
+        """Which values' errors may follow one another."""
+        return autoregression.order_of(self.blocks, self.autoregressive, self.scales)
+
+    @cached_property
+    def links(self) -> Links:
+        """Which of the measured values' errors do."""
+        return autoregression.links(self.order, np.concatenate([b.mask.ravel() for b in self.blocks]))
+
     @property
     def measured(self) -> Measured:
         """The experiments' own data, to be replaced by others of the same shapes."""
@@ -112,27 +122,34 @@ class Likelihood:
         With ``discrepancy``, plus what the data say of the correlated errors: the discrepancy's expectation, less
         the surrogate error's, given θ and the data.
         """
-        plain = self._mean(theta)
         if not discrepancy or not self.patterns:
-            return self._cut(plain)
+            return self._cut(self._mean(theta))
+        found = self._errors(theta, self.measured)
         if not self.noise.gaussian:
-            return self._cut(plain + sum(f.sampled(theta) for f in self.patterns))
-        law, factor = self._correlated(theta, self.measured)
-        return self._cut(plain + _times(factor, low_rank.coefficients(law)))
+            return self._cut(found.mean)
+        factor = self._factor(theta)
+        return self._cut(found.mean + _times(factor, low_rank.coefficients(with_patterns(found, factor))))
 
     def replicate(self, theta: Floats, seed: int) -> tuple[Floats, ...]:
         """New measurements drawn at each extended θ (*batch, P): (*batch, n, q) per experiment."""
         rng = np.random.default_rng(seed)
-        means = self.predict(theta)
-        new = tuple(
-            m + s * self.noise.draw(m.shape, rng) for m, s in zip(means, self._cut(self._scale(theta)), strict=True)
-        )
-        if not self.patterns or not self.noise.gaussian:
+        parts = zip(self.predict(theta), self.scale(theta), self.disturbances(theta, rng), strict=True)
+        new = tuple(mean + scale * error for mean, scale, error in parts)
+        if not self._integrated:
             return new
-        law, factor = self._correlated(theta, self.measured)
+        factor = self._factor(theta)
+        law = with_patterns(self._errors(theta, self.measured), factor)
         normal = rng.standard_normal((*theta.shape[:-1], factor.shape[-1]))
         around = self._cut(_times(factor, low_rank.scatter(law, normal)))
         return tuple(n + a for n, a in zip(new, around, strict=True))
+
+    def disturbances(self, theta: Floats, rng: np.random.Generator) -> tuple[Floats, ...]:
+        """Errors of scale 1 drawn from the noise law at each extended θ (*batch, P): (*batch, n, q) per experiment."""
+        drawn = tuple(self.noise.draw((*theta.shape[:-1], *b.y.shape), rng) for b in self.blocks)
+        if not self.autoregressive:
+            return drawn
+        normal = np.concatenate([flat(part) for part in drawn], axis=-1)
+        return self._cut(autoregression.coloured(self.order, theta, normal))
 
     def scale(self, theta: Array) -> tuple[Array, ...]:
         """The noise law's scale √(σ² + ς² + r²), (*batch, n, q) per experiment."""
@@ -156,15 +173,11 @@ class Likelihood:
 
         Where errors are correlated it is that of each value given all others, as cross-validation needs it.
         """
-        xp = namespace(theta)
-        if self._integrated:
-            law, _ = self._correlated(theta, self.measured)
-            terms = low_rank.left_out(law)
-        else:
-            terms = self._independent(theta, self.measured)
+        found = self._errors(theta, self.measured)
+        terms = errors.left_out(found, self.noise, self._law(theta, found))
         starts = np.cumsum([0, *(b.y.size for b in self.blocks)])
         points = np.concatenate([b.points + start for b, start in zip(self.blocks, starts[:-1], strict=True)])
-        return xp.take(terms, _index(points, theta), axis=-1)
+        return namespace(theta).take(terms, _index(points, theta), axis=-1)
 
     def log_prob(
         self, theta: Array, measured: Measured | None = None, predicted: tuple[Array, ...] | None = None
@@ -174,63 +187,50 @@ class Likelihood:
         ``measured`` takes the place of the likelihood's own data, ``predicted`` (*batch, n, q) per experiment that of
         the forward map's answers.
         """
-        xp = namespace(theta)
-        data = self.measured if measured is None else measured
-        if self._integrated:
-            return low_rank.log_density(self._correlated(theta, data, predicted)[0])
-        return xp.sum(self._independent(theta, data, predicted), axis=-1)
+        found = self._errors(theta, self.measured if measured is None else measured, predicted)
+        law = self._law(theta, found)
+        if law is not None:
+            return low_rank.log_density(law)
+        return namespace(theta).sum(errors.one_by_one(found, self.noise), axis=-1)
 
     def outputs(self, theta: Array, measured: Measured | None = None) -> Outputs:
         """What Gauss-Newton (Fisher scoring) needs; of the data only the masks count."""
-        xp = namespace(theta)
-        data = self.measured if measured is None else measured
-        location, log_scale = self.noise.information
-        _, mask = self._data(theta, data)
-        mean, scale = self._mean(theta), self._scale(theta)
-        if self.patterns and not self.noise.gaussian:
-            mean = mean + sum(f.sampled(theta) for f in self.patterns)
-        zero = xp.zeros_like(mean)
-        values = xp.concat([xp.where(mask, mean, zero), xp.where(mask, xp.log(scale), zero)], axis=-1)
-        weight = xp.concat([xp.where(mask, location / scale**2, zero), xp.where(mask, zero + log_scale, zero)], axis=-1)
-        if not self._integrated:
-            return Outputs(values, weight, None)
-        coupled = low_rank.coupling(self._correlated(theta, data)[0])
-        return Outputs(values, weight, xp.concat([coupled, xp.zeros_like(coupled)], axis=-2))
+        found = self._errors(theta, self.measured if measured is None else measured)
+        return errors.outputs(found, self.noise, self._law(theta, found))
 
     @property
     def _integrated(self) -> bool:
         """Whether there are coefficients to integrate out."""
         return self.noise.gaussian and bool(self.patterns)
 
-    def _independent(self, theta: Array, data: Measured, predicted: tuple[Array, ...] | None = None) -> Array:
-        """Log densities (*batch, N), 0 where nothing was measured."""
-        xp = namespace(theta)
-        mean = self._mean(theta, predicted)
-        if self.patterns:
+    def _errors(self, theta: Array, data: Measured, predicted: tuple[Array, ...] | None = None) -> Errors:
+        """Residuals of the data under the noise law; sampled patterns count as mean."""
+        mean, scale = self._mean(theta, predicted), self._scale(theta)
+        if self.patterns and not self.noise.gaussian:
             mean = mean + sum(f.sampled(theta) for f in self.patterns)
-        y, mask = self._data(theta, data)
-        residual = xp.where(mask, y - mean, xp.zeros_like(mean))
-        terms = self.noise.log_prob(residual, self._scale(theta))
-        return xp.where(mask, terms, xp.zeros_like(terms))
+        filter_ = self._filter(theta, data, scale) if self.autoregressive else None
+        return errors.errors(mean, scale, *self._data(theta, data), filter_)
 
-    def _correlated(
-        self, theta: Array, data: Measured, predicted: tuple[Array, ...] | None = None
-    ) -> tuple[low_rank.Correlated, Array]:
-        """The law of the residuals, and the patterns (*batch, N, R) at all points."""
-        xp = namespace(theta)
-        y, mask = self._data(theta, data)
-        mean, variance = self._mean(theta, predicted), self._scale(theta) ** 2
-        factor = xp.concat([f.factor(theta) for f in self.patterns], axis=-1)
-        residual = xp.where(mask, y - mean, xp.zeros_like(mean))
-        counted = xp.where(mask[..., None], factor, xp.zeros_like(factor))
-        variance = xp.where(mask, variance, xp.full_like(variance, low_rank.UNMEASURED))
-        return low_rank.correlated(residual, variance, counted), factor
+    def _law(self, theta: Array, found: Errors) -> low_rank.Correlated | None:
+        """Their joint law where patterns are integrated out."""
+        return with_patterns(found, self._factor(theta)) if self._integrated else None
+
+    def _factor(self, theta: Array) -> Array:
+        """The patterns (*batch, N, R) at all points."""
+        return namespace(theta).concat([f.factor(theta) for f in self.patterns], axis=-1)
+
+    def _filter(self, theta: Array, data: Measured, scale: Array) -> Filter:
+        """The map to innovations of residuals whose scale is (*batch, N)."""
+        if all(mask is block.mask for (_, mask), block in zip(data, self.blocks, strict=True)):
+            return autoregression.filter_at(self.order, self.links, theta, scale)
+        mask = namespace(*(m for _, m in data)).concat([flat(m) for _, m in data], axis=-1)
+        return autoregression.filter_at(self.order, autoregression.links(self.order, mask), theta, scale)
 
     def _data(self, theta: Array, data: Measured) -> tuple[Array, Array]:
         """y and mask (*batch, N) of all experiments."""
         xp = namespace(theta)
-        y = xp.concat([_flat(like(y, theta)) for y, _ in data], axis=-1)
-        mask = xp.concat([_flat(_index(mask, theta)) for _, mask in data], axis=-1)
+        y = xp.concat([flat(like(y, theta)) for y, _ in data], axis=-1)
+        mask = xp.concat([flat(_index(mask, theta)) for _, mask in data], axis=-1)
         batch = (*theta.shape[:-1], y.shape[-1])
         return xp.broadcast_to(y, batch), xp.broadcast_to(mask, batch)
 
@@ -243,7 +243,7 @@ class Likelihood:
             y = block.observed(self.forward(own, block.c, block.x)) if predicted is None else predicted[i]
             if block.error is not None and self.surrogate_error is not Treatment.NONE:
                 y = y - block.error.mean(own)
-            parts.append(_flat(y))
+            parts.append(flat(y))
         return xp.concat(parts, axis=-1)
 
     def _scale(self, theta: Array) -> Array:
@@ -256,12 +256,12 @@ class Likelihood:
             shape = (*theta.shape[:-1], *block.y.shape)
             widened = block.error is not None and self.surrogate_error is Treatment.MARGINALISED
             if not widened and not np.any(block.own):
-                parts.append(_flat(xp.broadcast_to(sigma, shape)))
+                parts.append(flat(xp.broadcast_to(sigma, shape)))
                 continue
             variance = sigma**2 + like(block.own, theta)
             if block.error is not None and widened:
                 variance = variance + block.error.variance(own)
-            parts.append(_flat(xp.sqrt(variance)))
+            parts.append(flat(xp.sqrt(variance)))
         return xp.concat(parts, axis=-1)
 
     def _cut(self, values: Array) -> tuple[Array, ...]:
@@ -275,7 +275,7 @@ class Likelihood:
         return tuple(parts)
 
 
-def _flat(values: Array) -> Array:
+def flat(values: Array) -> Array:
     """(*batch, n, q) as (*batch, n q)."""
     return namespace(values).reshape(values, (*values.shape[:-2], values.shape[-2] * values.shape[-1]))
 

@@ -57,11 +57,17 @@ def left_out(of: Correlated) -> Array:
     (Bürkner, Gabry & Vehtari 2021, Comput. Stat. 36, eqs. 8-9). Without patterns it is the plain log density.
     """
     xp = namespace(of.residual)
-    turned = xp.linalg.solve(of.cholesky, xp.matrix_transpose(of.patterns))
+    miss, turned = unexplained(of)
     precision = 1.0 - xp.sum(turned**2, axis=-2)
-    explained = _solved(of, _projected(of))
-    miss = of.residual - xp.matmul(explained[..., None, :], turned)[..., 0, :]
     return -0.5 * (miss**2 / precision - xp.log(precision) + of.log_variance + math.log(2.0 * math.pi))
+
+
+def unexplained(of: Correlated) -> tuple[Array, Array]:
+    """v - V A⁻¹Vᵀv (*batch, N), and L⁻¹Vᵀ (*batch, R, N)."""
+    xp = namespace(of.residual)
+    turned = xp.linalg.solve(of.cholesky, xp.matrix_transpose(of.patterns))
+    explained = _solved(of, _projected(of))
+    return of.residual - xp.matmul(explained[..., None, :], turned)[..., 0, :], turned
 
 
 def coefficients(of: Correlated) -> Array:

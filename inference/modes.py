@@ -116,7 +116,7 @@ def hessian_of(slope: Slope) -> Curvature:
 
 
 def fisher_of(density: LogDensity, scale: Whitening) -> Curvature | None:
-    """The likelihood's Fisher information Jᵀ diag(w) J - (CᵀJ)ᵀ CᵀJ plus the prior's diagonal.
+    """The likelihood's Fisher information (``errors.py``) plus the prior's diagonal.
 
     None where the density has no outputs.
     """
@@ -132,16 +132,12 @@ def fisher_of(density: LogDensity, scale: Whitening) -> Curvature | None:
     def curvature(u: Floats) -> Floats:
         p = u.shape[1]
         shifts = DIFFERENCE * np.eye(p)
-        ahead, behind = (outputs(to.constrain(scale(u[:, None] + side * shifts)))[0] for side in (1, -1))
+        ahead, behind = (outputs(to.constrain(scale(u[:, None] + side * shifts))).values for side in (1, -1))
         jacobian = (ahead - behind) / (2 * DIFFERENCE)
-        information, coupled = outputs(to.constrain(scale(u)))[1:]
         wide = 100 * shifts
         sides = [rest((u[:, None] + side * wide).reshape(-1, p)).reshape(-1, p) for side in (1, -1)]
         bend = (sides[0] + sides[1] - 2 * rest(u)[:, None]) / (100 * DIFFERENCE) ** 2
-        likelihood = (jacobian * information[:, None]) @ jacobian.swapaxes(-1, -2)
-        if coupled is not None:
-            through = jacobian @ coupled
-            likelihood = likelihood - through @ through.swapaxes(-1, -2)
+        likelihood = outputs(to.constrain(scale(u))).fisher(jacobian)
         return np.asarray(likelihood + bend[:, :, None] * np.eye(p))
 
     return curvature

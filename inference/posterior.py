@@ -130,6 +130,7 @@ def describe(likelihood: Likelihood) -> dict[str, Any]:
         "noise_per_experiment": likelihood.noise_per_experiment,
         "known_errors": [o.name for o in likelihood.forward.observables if o.noise is None and o.name in measured],
         "sampled_errors": [o.name for o in likelihood.forward.observables if o.noise and o.name in measured],
+        "autoregressive": list(likelihood.autoregressive),
         "surrogate_error": "exact" if exact else _treated(likelihood),
         "discrepancy": None if likelihood.discrepancy is None else _described(likelihood.discrepancy),
         "latent": list(likelihood.latent),

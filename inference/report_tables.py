@@ -133,18 +133,20 @@ def setup(posterior: Posterior, summary: Summary) -> Section:
 
 
 def _scales(metadata: Mapping[str, Any]) -> str:
-    """Where the noise scales come from, in words."""
-    known = ", ".join(metadata.get("known_errors", ()))
+    """Where the noise scales come from, and which errors follow one another, in words."""
+    known, follow = (", ".join(metadata.get(key, ())) for key in ("known_errors", "autoregressive"))
+    sampled = ["one scale per observable", "sampled with the parameters"]
+    if metadata.get("noise_per_experiment"):
+        sampled[0] += " and experiment"
+    if known:
+        sampled.append(f"that of {known} known and not sampled")
     if known and not metadata.get("sampled_errors"):
-        return "with the standard errors that the data state"
-    each = (
-        "one scale per observable and experiment"
-        if metadata.get("noise_per_experiment")
-        else "one scale per observable"
-    )
-    return f"{each}, sampled with the parameters" + (
-        f"; the error of {known} is known and not sampled" if known else ""
-    )
+        sampled = ["with the standard errors that the data state"]
+    if follow:
+        sampled.append(
+            f"errors of {follow} follow one another by a first-order autoregression whose correlation is sampled"
+        )
+    return ", ".join(sampled)
 
 
 def provenance(posterior: Posterior, summary: Summary) -> Section:

@@ -83,14 +83,10 @@ class Climb:
         def one(v: jax.Array, own: Measured) -> tuple[jax.Array, jax.Array, jax.Array]:
             def both(w: jax.Array) -> Any:
                 found, value = self.density.likelihood.outputs(self.density.theta(w), own), self.density(w, own)
-                return (found.values, value), (found.weight, found.coupled, value)
+                return (found.values, value), (found, value)
 
-            (jacobian, gradient), (weight, coupled, value) = jax.jacfwd(both, has_aux=True)(v)
-            information = (jacobian.T * weight) @ jacobian
-            if coupled is not None:
-                through = coupled.T @ jacobian
-                information = information - through.T @ through
-            return information - jax.hessian(self.density.prior)(v), gradient, value
+            (jacobian, gradient), (outputs, value) = jax.jacfwd(both, has_aux=True)(v)
+            return outputs.fisher(jacobian.T) - jax.hessian(self.density.prior)(v), gradient, value
 
         found: tuple[jax.Array, jax.Array, jax.Array] = jax.vmap(one)(u, data)
         return found

@@ -79,3 +79,27 @@ def test_held_out_error_is_what_noise_and_spread_do_not_explain() -> None:
     assert found == pytest.approx(np.sqrt(np.mean((e.y - y) ** 2) - 0.003**2), rel=1e-9)
     wide = np.tile(np.append(model.space.nominal, 0.5), (50, 1))
     assert held_out_error(likelihood, wide, held_out) == {}
+
+
+def test_errors_that_follow_one_another_are_sampled_verified_and_reported(tmp_path: Path) -> None:
+    slow = {"step": ("discharge",), "c_rate": ("0.2",)}
+    what = study(tmp_path / "out", select=slow, autoregressive=("voltage",), verify=30)
+    summary, metadata = finished(what)
+    assert summary["verdict"] == "confirmed"
+    correlation = summary["parameters"]["correlation_voltage"]
+    assert correlation["q05"] > 0.5, "what esoh4 cannot follow of another cell is alike from one sample to the next"
+    assert "correlation_voltage" in metadata["sensitivity"]["parameters"]
+    assert metadata["autoregressive"] == ["voltage"]
+    assert "errors of voltage follow one another" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_only_gaussian_errors_of_what_was_measured_may_follow_one_another(tmp_path: Path) -> None:
+    for changes, words in (
+        (
+            {"autoregressive": ("volt",)},
+            "--autoregressive volt: no such observable was measured; did you mean 'voltage'",
+        ),
+        ({"autoregressive": ("voltage",), "noise": "student-t"}, "--autoregressive goes with --noise gaussian only"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            calibration.calibrate(study(tmp_path / "out", **changes), lambda text: None)

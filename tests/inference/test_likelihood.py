@@ -88,8 +88,8 @@ def test_outputs_are_means_and_log_scales_with_their_information(decay: Any, mak
     y[1, 1] = np.nan
     gappy = Experiment(e.name, e.conditions, e.coordinates, e.x, BOTH, y, e.units)
     theta = np.array([1.2, 1.0, 10.0, 0.03, 12.0])
-    values, information, coupled = Likelihood(decay(), [gappy]).outputs(theta)
-    assert coupled is None
+    values, information, coupled, following = Likelihood(decay(), [gappy]).outputs(theta)
+    assert (coupled, following) == (None, None)
     seen, scale = np.isfinite(y), np.array([0.03, 12.0])
     mean = np.where(seen, decay_by_hand(theta, e.x[:, 0], 1.0), 0.0)
     np.testing.assert_allclose(values, np.concatenate([mean.ravel(), (seen * np.log(scale)).ravel()]), rtol=1e-13)
