@@ -92,9 +92,12 @@ def test_a_surrogate_that_is_right_is_confirmed_and_its_draws_are_kept(
     assert verdict.record["error"][0]["rms"] == pytest.approx(0.0, abs=1e-12)
 
 
-@pytest.mark.parametrize("size", [0.0005, -0.0005])
-def test_a_small_error_is_corrected_by_weights_alone(voltage_only: Any, make_experiment: Make, size: float) -> None:
-    likelihood = Likelihood(Wrong(voltage_only, lambda theta, x: size), [make_experiment(n=60)])
+@pytest.mark.parametrize(("size", "autoregressive"), [(0.0005, ()), (-0.0005, ()), (-0.0008, ("voltage",))])
+def test_a_small_error_is_corrected_by_weights_alone(
+    voltage_only: Any, make_experiment: Make, size: float, autoregressive: tuple[str, ...]
+) -> None:
+    wrong = Wrong(voltage_only, lambda theta, x: size)
+    likelihood = Likelihood(wrong, [make_experiment(n=60)], autoregressive=autoregressive)
     verdict, sample = judge(likelihood, truth(voltage_only))
     assert verdict.name == "corrected"
     assert len(verdict.record["steps"]) == 1
@@ -106,14 +109,13 @@ def test_a_small_error_is_corrected_by_weights_alone(voltage_only: Any, make_exp
     assert verdict.sample.weight_ess < 4000
 
 
-@pytest.mark.parametrize("noise", [None, StudentT(4.0)])
+@pytest.mark.parametrize("options", [{}, {"noise": StudentT(4.0)}, {"autoregressive": ("voltage",)}])
 def test_an_error_of_many_sds_that_depends_on_theta_is_refined_away(
-    voltage_only: Any, make_experiment: Make, noise: Any
+    voltage_only: Any, make_experiment: Make, options: dict[str, Any]
 ) -> None:
     def away(theta: Array, x: Array) -> Array:
         return 0.08 * theta[..., :1, None] * (0.5 + x)
 
-    options = {} if noise is None else {"noise": noise}
     likelihood = Likelihood(Wrong(voltage_only, away), [make_experiment(n=60)], **options)
     verdict, sample = judge(likelihood, truth(voltage_only))
     assert verdict.name == "corrected"
