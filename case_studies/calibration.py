@@ -24,7 +24,7 @@ from twin.inference.report import write_report
 from twin.inference.summary import summarise
 from twin.model import Model
 from twin.models import catalogue
-from twin.table import Table, read_table
+from twin.table import Table, read_table, typed_table
 
 Say = Callable[[str], None]
 
@@ -45,9 +45,12 @@ class Calibration:
         return all(check["pass"] for check in self.summary["checks"].values())
 
 
-def tables_of(study: Study) -> list[tuple[str, Table]]:
-    """The selected tables with their value of ``--by`` (blank without it), one per file and value."""
-    tables = []
+def tables_of(study: Study, model: Model) -> list[tuple[str, Table]]:
+    """The selected tables with their value of ``--by`` (blank without it), one per file and value.
+
+    Numbers that were typed (``--set``) are a table of their own, in the model's units.
+    """
+    tables = [("", typed_table(study.set, typed_units(model)))] if study.set else []
     for path in study.data:
         table = read_table(path, study.column)
         for name, values in study.select.items():
@@ -56,9 +59,16 @@ def tables_of(study: Study) -> list[tuple[str, Table]]:
     return tables
 
 
+def typed_units(model: Model) -> dict[str, str]:
+    """Units of what may be typed: observables, their standard errors where these are known, and conditions."""
+    errors = {f"{o.name}_sd": o.unit for o in model.observables if o.noise is None}
+    conditions = {p.name: p.unit for p in model.conditions.parameters}
+    return {o.name: o.unit for o in model.observables} | errors | conditions
+
+
 def experiments_of(study: Study, model: Model) -> tuple[list[Experiment], list[Experiment]]:
     """The measured data as the model reads them: those to fit, and those held out."""
-    tables = tables_of(study)
+    tables = tables_of(study, model)
     values = tuple(dict.fromkeys(value for value, _ in tables))
     for value in study.hold_out:
         if value not in values:

@@ -79,6 +79,9 @@ def calibrate(
     select: Annotated[list[str] | None, typer.Option(help="column=value[,value]: rows to use.")] = None,
     by: Annotated[str | None, typer.Option(help="Column that tells experiments apart.")] = None,
     column: Annotated[list[str] | None, typer.Option(help="name=COLUMN[:unit]: which column is what.")] = None,
+    typed: Annotated[
+        list[str] | None, typer.Option("--set", help="name=value: a measured number, instead of a table.")
+    ] = None,
     condition: Annotated[list[str] | None, typer.Option(help="name=value: a known input.")] = None,
     fix: Annotated[list[str] | None, typer.Option(help="name=value: hold a parameter.")] = None,
     noise: Annotated[str | None, typer.Option(help="gaussian or student-t.")] = None,
@@ -115,6 +118,7 @@ def calibrate(
         return {
             "model": model, "data": tuple(data or ()), "out": out, "preset": preset, "by": by, "noise": noise,
             "select": study.lists(select or [], "select"), "column": study.pairs(column or [], "column"),
+            "set": study.numbers(typed or [], "set"),
             "condition": study.numbers(condition or [], "condition"), "fix": study.numbers(fix or [], "fix"),
             "discrepancy": study.sizes(discrepancy or [], "discrepancy"), "orthogonal": orthogonal or None,
             "identify": None if identify else False, "hold_out": tuple(hold_out or ()),

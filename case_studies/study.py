@@ -18,7 +18,8 @@ class Study(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
-    data: tuple[Path, ...] = Field(min_length=1)
+    data: tuple[Path, ...] = ()
+    set: dict[str, float] = {}
     out: Path
     preset: str | None = None
     select: dict[str, tuple[str, ...]] = {}
@@ -49,6 +50,8 @@ def study_of(options: dict[str, Any], config: Path | None) -> Study:
     for key in values:
         if key not in Study.model_fields:
             raise ValueError(f"{config}: unknown key {key!r}{nearest(key, tuple(Study.model_fields))}")
+    if not values.get("data") and not values.get("set") and "model" in values:
+        raise ValueError("data is not given; name a table, or type what was measured with --set name=value")
     try:
         return Study(**values)
     except ValidationError as error:
