@@ -24,8 +24,9 @@ from twin.space import Floats
 
 GRID = np.arange(256) / 256
 """Straightened phases at which extremes and means are taken."""
-LAGS = 5
-"""Nodes of the quadrature: exact to 1e-4 mmHg for time constants below 50 ms."""
+LAGS = 8
+"""Nodes of the quadrature. Its root mean square error in a nominal beat is 0.02 mmHg at time constants up to 8 ms, 0.08
+at 20 ms; the upstroke errs by 0.5 mmHg at 20 ms (``test_limit_cycle.py``)."""
 
 
 def elastance(groups: Groups, phase: Array) -> Array:
@@ -88,8 +89,7 @@ def pressure_curve(u: Fields, loop: Loop, how: Mapping[str, Array], times: Array
 
 def _straight(phase: Array, loop: Loop) -> Array:
     """s of phases (*batch, n) of any beat."""
-    xp = namespace(phase)
-    return straightened(phase - xp.floor(phase), groups_of(loop).tau[..., None])[0]
+    return straightened(phase, groups_of(loop).tau[..., None])[0]
 
 
 @cache

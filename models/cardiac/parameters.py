@@ -23,7 +23,7 @@ SPREAD = {
 }  # fmt: skip
 """Wide log-sds."""
 
-GROUPS = ("Emax", "Emin", "V0", "SBV", "Rs", "Cs", "Rc", "Ls", "Ca", "Rm", "Ra", "Cr")
+CIRCULATION = ("Emax", "Emin", "V0", "SBV", "Rs", "Cs", "Rc", "Ls", "Ca", "Rm", "Ra", "Cr")
 """Parameters of the loop, in the order of θ."""
 
 LIMITS = {
@@ -55,7 +55,7 @@ def circulation(share: float, **changed: Prior) -> Space:
     priors: dict[str, Prior] = {name: LogNormal(MEDIAN[name], share * SPREAD[name]) for name in MEDIAN}
     priors |= {"V0": Normal(10.0, 8.0)} | changed
     parameters = []
-    for name in GROUPS:
+    for name in CIRCULATION:
         unit, meaning, source = ABOUT[name]
         nominal = float(priors[name].scipy().median())
         parameters.append(Parameter(name, unit, priors[name], nominal, meaning, source, *LIMITS[name]))
@@ -81,7 +81,7 @@ OBSERVATION = Space(
         Parameter("pressure_offset", "mmHg", Normal(0.0, 2.0), 0.0, "error of the pressure transducer's zero",
                   "1 cm of height is 0.78 mmHg", -15.0, 15.0),
         Parameter("catheter", "s", LogNormal(0.008, 0.5), 0.008, "time constant of the fluid-filled catheter",
-                  "first order, corner at 10-40 Hz", 0.001, 0.05),
+                  "first order, corner at 10-40 Hz", 0.001, 0.03),
     )
 )  # fmt: skip
 """How measurements differ from what the model means by them."""
