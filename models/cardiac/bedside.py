@@ -12,11 +12,10 @@ import numpy as np
 
 from twin.experiment import Experiment
 from twin.models.cardiac.clinic import CURVES, NUMBERS
+from twin.models.cardiac.waveform import HIGHEST, LOWEST
 from twin.space import Floats, Space, nearest
 from twin.table import Table
 
-HIGHEST, LOWEST = 300.0, -20.0
-"""Pressures [mmHg] that no artery reaches: a flush of the line."""
 AGREE = 2.0
 """Points by which a stated EF may differ from that of the stated volumes: both are rounded."""
 STEADY = 10.0
@@ -77,7 +76,7 @@ def _numbers(table: Table, conditions: Mapping[str, float]) -> Experiment:
         if np.all(~np.isfinite(found[name]) | np.isfinite(values)):
             del found[name]
             notes.append(f"{name} follows from EDV and ESV and is not counted again")
-    own = {o.name: _errors(table, o.name, o.unit, float(o.sd or 0.0)) for o in NUMBERS if o.name in found}
+    own = {o.name: _errors(table, o.name, o.unit, o.typical) for o in NUMBERS if o.name in found}
     missing = sum(int(np.sum(~np.isfinite(values))) for values in found.values())
     if missing:
         notes.append(f"{missing} missing values are left out")

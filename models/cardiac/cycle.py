@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields
 import torch
 
 from twin.models.cardiac.activation import peak_phase, periodic_activation
-from twin.models.cardiac.loop import Loop, State, rates
+from twin.models.cardiac.loop import START_PRESSURE, Loop, State, rates
 from twin.models.cardiac.valves import smoothstep, smoothstep_slope
 
 GAMMA = 1 - 0.5**0.5
@@ -33,8 +33,6 @@ MOST = 60
 """Beats."""
 COARSE = 50
 """Steps of the mesh on which the first beats are taken."""
-START_PRESSURE = 75.0
-"""[mmHg]"""
 
 
 @dataclass(frozen=True, eq=False)

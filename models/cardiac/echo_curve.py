@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-
 from twin.arrays import Array, like, namespace
 from twin.error import ForwardError
 from twin.field import Field
@@ -19,6 +17,7 @@ from twin.model import Coordinate, Observable
 from twin.models.cardiac.clinic import TIME
 from twin.models.cardiac.groups import groups_of
 from twin.models.cardiac.loop import Loop
+from twin.models.cardiac.observation import GRID
 from twin.models.cardiac.parameters import NARROW, circulation
 from twin.models.cardiac.phase import straightened
 from twin.priors import LogNormal, Normal
@@ -39,9 +38,6 @@ TIMING = Space(
                   -0.25, 0.25),
     )
 )  # fmt: skip
-EXTREMES = np.arange(256) / 256
-"""Straightened phases among which largest and smallest volumes are taken."""
-EXTREMES.flags.writeable = False
 LEAST_VOLUME = 1.0
 """[mL]; below it the logarithm is held."""
 
@@ -87,7 +83,7 @@ class EchoCurve:
         loop = self.loop(theta)
         times = like(x, theta)[:, 0] + theta[..., self.space.index("delay")][..., None]
         phase = times / loop.beat[..., None]
-        s, _ = straightened(phase - xp.floor(phase), groups_of(loop).tau[..., None])
+        s, _ = straightened(phase, groups_of(loop).tau[..., None])
         V = loop.V0[..., None] + loop.SBV[..., None] * self.volume(loop)(s)
         return xp.log(xp.maximum(V, xp.full_like(V, LEAST_VOLUME)))[..., None]
 
@@ -95,7 +91,7 @@ class EchoCurve:
         """EDV and ESV [mL] (*batch,)."""
         xp = namespace(theta)
         loop = self.loop(theta)
-        V = loop.V0[..., None] + loop.SBV[..., None] * self.volume(loop)(EXTREMES)
+        V = loop.V0[..., None] + loop.SBV[..., None] * self.volume(loop)(GRID)
         return xp.max(V, axis=-1), xp.min(V, axis=-1)
 
     def error(self, c: Array, x: Array) -> ForwardError | None:

@@ -26,7 +26,7 @@ from twin.models.cardiac.clinic import OBSERVABLES, TIME
 from twin.models.cardiac.groups import groups_of
 from twin.models.cardiac.loop import Loop
 from twin.models.cardiac.observation import elastance, measured
-from twin.models.cardiac.parameters import GROUPS, HEART_RATE, SIMAAN
+from twin.models.cardiac.parameters import CIRCULATION, HEART_RATE, SIMAAN
 from twin.models.cardiac.phase import phase_of
 from twin.models.cardiac.series import PeriodicField
 from twin.models.cardiac.simulation import simulate
@@ -55,16 +55,13 @@ starts from. They carry no accuracy."""
 
 @dataclass(frozen=True)
 class LimitCycle:
-    """The loop with the priors of a preset, whose network is trained as ``sibling``'s. ``speed`` [rpm] is
-    that of an assist pump, which only the solver knows.
-    """
+    """The loop with the priors of a preset, whose network is trained as ``sibling``'s."""
 
     preset: str
     space: Space
     recipe: Recipe
     conditions: Space = Space((HEART_RATE,))  # noqa: RUF009, frozen data
     sibling: "LimitCycle | None" = None
-    speed: float | None = None
 
     name = "cardiac_loop"
     source = f"left ventricle and five-element windkessel, {SIMAAN}"
@@ -72,7 +69,7 @@ class LimitCycle:
     observables: tuple[Observable, ...] = OBSERVABLES
     inputs = 10
     outputs = len(FIELDS) * BASIS.size
-    dimension = len(GROUPS)
+    dimension = len(CIRCULATION)
 
     @property
     def trained_as(self) -> "LimitCycle":
@@ -83,7 +80,7 @@ class LimitCycle:
         """The patient that θ (*batch, p) and c (k,) or (*batch, k) describe."""
         values = self.named(theta)
         rate = like(c, theta)[..., 0] + values["HR_error"]
-        return Loop(HR=rate, **{name: values[name] for name in GROUPS})
+        return Loop(HR=rate, **{name: values[name] for name in CIRCULATION})
 
     def named(self, theta: Array) -> Mapping[str, Array]:
         """θ by name, each (*batch,)."""
@@ -142,13 +139,11 @@ class LimitCycle:
         return sweep.linearised(groups, elastance(groups, phase), values, slopes, stretch / len(POINTS), VALVE_WIDTH)
 
     def require_covered(self, c: Array, x: Array) -> None:
-        """ValueError with a pump, which no network is trained for."""
-        if self.speed is not None:
-            raise ValueError("no surrogate knows the assist pump; ask the reference solver")
+        """Nothing: a beat is covered at all times, and the heart rate is bounded as a condition."""
 
     def simulate(self, theta: Floats, c: Floats, x: Floats) -> Floats:
         """LSODA's limit cycle (b, n, q) with ideal valves; NaN where it does not settle."""
-        return np.stack([simulate(self.loop(row, c), self.named(row), x[:, 0], self.speed) for row in theta])
+        return np.stack([simulate(self.loop(row, c), self.named(row), x[:, 0]) for row in theta])
 
     def valid(self, y: Floats) -> Mask:
         """True everywhere: a beat has no end."""

@@ -24,6 +24,9 @@ from twin.arrays import Array
 
 Valve = Callable[[Array], Array]
 
+START_PRESSURE = 75.0
+"""Arterial pressure [mmHg] from which solvers look for the limit cycle, which forgets it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Loop:

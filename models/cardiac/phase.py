@@ -29,8 +29,9 @@ def coefficients(tau: Array) -> tuple[Array, Array]:
 
 
 def straightened(phase: Array, tau: Array) -> tuple[Array, Array]:
-    """s in [0, 1) and ds/dφ at phases φ of [0, 1)."""
+    """s in [0, 1) and ds/dφ at phases φ of any beat."""
     xp = namespace(phase, tau)
+    phase = phase - xp.floor(phase)
     alpha, beta = coefficients(tau)
     sine, cosine = xp.sin(np.pi * phase), xp.cos(np.pi * phase)
     below = alpha * cosine + beta * sine

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.integrate import odeint
 
 from twin.models.cardiac.activation import activation, peak_phase, periodic_activation
-from twin.models.cardiac.loop import Loop, State, rates
+from twin.models.cardiac.loop import START_PRESSURE, Loop, State, rates
 from twin.models.cardiac.pump import START, Pump
 from twin.space import Floats
 
@@ -30,8 +30,6 @@ PATIENCE, NEWTON, MOST = 6, 6, 60
 NEAR = 0.3
 """Residual below which Newton's method is tried."""
 PHASES = np.linspace(0.0, 1.0, 801)
-START_PRESSURE = 75.0
-"""[mmHg]"""
 LEAST_START = 5.0
 """Stressed volume at the start [mL]."""
 LARGEST_STEP = 1.0 / 50.0

@@ -12,9 +12,9 @@ from twin.models.cardiac.reference import Cycle, limit_cycle
 from twin.space import Floats
 
 
-def simulate(loop: Loop, how: Mapping[str, float], times: Floats, speed: float | None = None) -> Floats:
+def simulate(loop: Loop, how: Mapping[str, float], times: Floats) -> Floats:
     """All of ``clinic.OBSERVABLES`` at times [s] (n,): (n, q), NaN where there is no limit cycle."""
-    cycle = limit_cycle(loop, speed=speed)
+    cycle = limit_cycle(loop)
     if not cycle.settled:
         return np.full((len(times), len(OBSERVABLES)), np.nan)
     found = indices_of(cycle, float(loop.V0))

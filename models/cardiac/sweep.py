@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from twin.models.cardiac.groups import Groups
+from twin.models.cardiac.observation import atrial
 from twin.models.cardiac.valves import smoothstep, smoothstep_slope
 
 SWEEPS = 2
@@ -35,7 +36,7 @@ def linearised(
     g = groups[..., None]
     v, p_s, p_ao, q = y.unbind(-1)
     dv, dp_s, dp_ao, dq = dy.unbind(-1)
-    p_la, p_lv = (1 - v - g.g_s * p_s - g.g_a * p_ao) / g.g_r, eps * v
+    p_la, p_lv = atrial(groups, v, p_s, p_ao), eps * v
     residual = [
         dv + q + g.g_a * dp_ao - smoothstep(p_la - p_lv, width) / g.r_m,
         g.g_s * dp_s - (p_la - p_s) - q,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from twin.models.cardiac.parameters import GROUPS, LIMITS, MEDIAN, SPREAD
+from twin.models.cardiac.parameters import CIRCULATION, LIMITS, MEDIAN, SPREAD
 
 MIDDLE = MEDIAN | {"Emax": 1.7}
 WIDE = SPREAD | {"Emax": 0.55}
@@ -22,7 +22,7 @@ WIDTH = np.array([0.74, 0.61, 0.70, 0.84, 0.50, 0.61, 0.86, 0.61, 0.86, 0.25])
 
 def patients(points: torch.Tensor) -> Mapping[str, torch.Tensor]:
     """Parameters and heart rate by name (N,) of points (N, 12) in the unit cube; V0, which only adds, is left out."""
-    free = [name for name in GROUPS if name != "V0"]
+    free = [name for name in CIRCULATION if name != "V0"]
     low, high = RATES
     found = {"HR": low + (high - low) * points[:, 0]}
     for i, name in enumerate(free, start=1):

@@ -1,14 +1,10 @@
 """Laws of a valve: flow times resistance as a function of the pressure drop u.
 
-The ideal diode is max(u, 0). Smooth laws have a width w, in the unit of u.
+The ideal diode is max(u, 0); the smooth law has a width w, in the unit of u. Softplus would leak backwards and a
+quadratic blend keep an offset of w/2.
 """
 
 from twin.arrays import Array, namespace
-
-
-def ideal(u: Array) -> Array:
-    """max(u, 0)."""
-    return namespace(u).where(u > 0, u, 0 * u)
 
 
 def smoothstep(u: Array, width: float) -> Array:
@@ -21,12 +17,6 @@ def smoothstep_slope(u: Array, width: float) -> Array:
     """Its derivative: 9z² - 8z³, 1 from w on."""
     z = _held(u / width)
     return 9 * z**2 - 8 * z**3
-
-
-def softplus(u: Array, width: float) -> Array:
-    """w log(1 + exp(u/w)): leaks backwards, and exceeds u near 0."""
-    xp = namespace(u)
-    return ideal(u) + width * xp.log1p(xp.exp(-xp.abs(u) / width))
 
 
 def _held(z: Array) -> Array:

@@ -21,7 +21,7 @@ from twin.basis import Fourier
 from twin.models.cardiac.cycle import graded_mesh, limit_cycles
 from twin.models.cardiac.groups import groups_of
 from twin.models.cardiac.loop import Loop
-from twin.models.cardiac.parameters import GROUPS, LIMITS, MEDIAN, SPREAD
+from twin.models.cardiac.parameters import CIRCULATION, LIMITS, MEDIAN, SPREAD
 from twin.models.cardiac.phase import straightened
 from twin.models.cardiac.reference import limit_cycle
 from twin.models.cardiac.series import PeriodicField
@@ -80,7 +80,7 @@ def training_patients(n: int, seed: int) -> dict[str, Floats]:
     rng = np.random.default_rng(seed)
     found = {"HR": rng.uniform(*RATES, n), "V0": np.zeros(n)}
     middle, spread = MEDIAN | {"Emax": 1.5}, {k: SHARE * v for k, v in SPREAD.items()} | {"Emax": 0.6}
-    for name in GROUPS:
+    for name in CIRCULATION:
         if name == "Rm":
             low, high = LIMITS["Rm"]
             found[name] = low * (high / low) ** rng.uniform(size=n)
