@@ -60,10 +60,10 @@ def tables_of(study: Study, model: Model) -> list[tuple[str, Table]]:
 
 
 def typed_units(model: Model) -> dict[str, str]:
-    """Units of what may be typed: observables, their standard errors where these are known, and conditions."""
-    errors = {f"{o.name}_sd": o.unit for o in model.observables if o.noise is None}
-    conditions = {p.name: p.unit for p in model.conditions.parameters}
-    return {o.name: o.unit for o in model.observables} | errors | conditions
+    """Units of what may be typed: single numbers, which have known errors, these errors, and conditions."""
+    numbers = {o.name: o.unit for o in model.observables if o.noise is None}
+    errors = {f"{name}_sd": unit for name, unit in numbers.items()}
+    return numbers | errors | {p.name: p.unit for p in model.conditions.parameters}
 
 
 def experiments_of(study: Study, model: Model) -> tuple[list[Experiment], list[Experiment]]:

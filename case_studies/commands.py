@@ -135,9 +135,8 @@ def trainable(name: str, preset: str | None) -> Trainable:
     model = catalogue.model(name, preset)
     if not isinstance(model, Trainable):
         others = [p for p, m in catalogue.presets(name).items() if isinstance(m, Trainable)]
-        raise ValueError(
-            f"{name}/{model.preset} is a closed form, there is nothing to train; trainable presets: {', '.join(others)}"
-        )
+        known = f"trainable presets: {', '.join(others)}" if others else f"no preset of {name} needs training"
+        raise ValueError(f"{name}/{model.preset} is a closed form, there is nothing to train; {known}")
     return model
 
 

@@ -14,10 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from twin.inference._arviz import psis
+from twin.inference.checks import KHAT_LIMIT
 from twin.space import Floats
-
-KHAT_LIMIT = 0.7
-"""k-hat above which a reading's weights are not to be trusted (Vehtari et al. 2024)."""
 
 
 @dataclass(frozen=True, eq=False)
