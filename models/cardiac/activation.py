@@ -34,3 +34,11 @@ def periodic_activation(phase: Array, tau: Array) -> Array:
     The residue at the beat's end is 5e-9 at 60 beats a minute, 0.003 at 150 and 0.065, more than E_min, at 180.
     """
     return activation(phase / tau) - phase * activation(1 / tau)
+
+
+def activation_slope(t: Array) -> Array:
+    """e_n' by time over T_max."""
+    rise, fall = (t / RISE) ** RISE_POWER, (t / FALL) ** FALL_POWER
+    up = RISE_POWER * (t / RISE) ** (RISE_POWER - 1) / RISE / (1 + rise) ** 2
+    down = -FALL_POWER * (t / FALL) ** (FALL_POWER - 1) / FALL / (1 + fall) ** 2
+    return SCALE * (up / (1 + fall) + rise / (1 + rise) * down)

@@ -1,4 +1,4 @@
-"""From a limit cycle, as fields over the straightened phase, to what is measured of it.
+"""From a limit cycle, as fields of the phase, to what is measured of it.
 
 The pressure trace lags the activation by a delay d, has a zero error, and passes a catheter of first order with time
 constant T,
@@ -14,51 +14,38 @@ from functools import cache
 import numpy as np
 
 from twin.arrays import Array, like, namespace
-from twin.model import Fields
-from twin.models.cardiac.activation import periodic_activation
-from twin.models.cardiac.groups import Groups, flow_scale, groups_of, pressure_scale
+from twin.models.cardiac.between_valves import FIELDS, atrial, elastance
+from twin.models.cardiac.groups import flow_scale, groups_of, pressure_scale
 from twin.models.cardiac.indices import Beat, indices
 from twin.models.cardiac.loop import Loop
-from twin.models.cardiac.phase import phase_of, straightened
+from twin.models.cardiac.piecewise import PiecewiseField, phases, trapezoid
 from twin.space import Floats
 
-GRID = np.arange(256) / 256
-"""Straightened phases at which extremes and means are taken."""
+SHARES = np.linspace(0.0, 1.0, 24)
+"""Of each piece of a beat, where extremes and means are taken: within 0.03 mmHg of the peak of the pressure."""
 LAGS = 8
 """Nodes of the quadrature. Its root mean square error in a nominal beat is 0.02 mmHg at time constants up to 8 ms, 0.08
 at 20 ms; the upstroke errs by 0.5 mmHg at 20 ms (``test_limit_cycle.py``)."""
 
 
-def elastance(groups: Groups, phase: Array) -> Array:
-    """ε(φ) = ε_min + (ε_max - ε_min) e_n (*batch, n)."""
-    against = groups[..., None]
-    return against.eps_min + (against.eps_max - against.eps_min) * periodic_activation(phase, against.tau)
-
-
-def atrial(groups: Groups, v: Array, p_s: Array, p_ao: Array) -> Array:
-    """p_la of the other states, by the stressed volume (*batch, n)."""
-    g = groups[..., None]
-    return (1 - v - g.g_s * p_s - g.g_a * p_ao) / g.g_r
-
-
-def beat_of(u: Fields, loop: Loop) -> Beat:
-    """The beat on ``GRID`` [mL, mmHg, mL/s]."""
+def beat_of(u: Mapping[str, PiecewiseField], loop: Loop) -> Beat:
+    """The beat at ``SHARES`` of all pieces [mL, mmHg, mL/s]."""
     groups = groups_of(loop)
-    phase, stretch = phase_of(like(GRID, groups.tau), groups.tau[..., None])
-    v, p_s, p_ao, q = (u[name](GRID) for name in ("volume", "arterial", "aortic", "flow"))
+    knots = u["volume"].knots
+    v, p_s, p_ao, q = (u[name].on(SHARES) for name in FIELDS)
     pressure, flow = pressure_scale(loop)[..., None], flow_scale(loop)[..., None]
     return Beat(
         V=loop.V0[..., None] + loop.SBV[..., None] * v,
-        P_lv=pressure * elastance(groups, phase) * v,
+        P_lv=pressure * elastance(groups, phases(knots, SHARES)) * v,
         P_la=pressure * atrial(groups, v, p_s, p_ao),
         P_s=pressure * p_s,
         P_ao=pressure * p_ao,
         Q=flow * q,
-        weight=stretch / len(GRID),
+        weight=trapezoid(knots, len(SHARES)),
     )
 
 
-def measured(u: Fields, loop: Loop, how: Mapping[str, Array], times: Array) -> Array:
+def measured(u: Mapping[str, PiecewiseField], loop: Loop, how: Mapping[str, Array], times: Array) -> Array:
     """All of ``clinic.OBSERVABLES`` at times [s] (n,): (*batch, n, q), numbers repeated along n."""
     xp = namespace(loop.SBV)
     found = indices(beat_of(u, loop))._asdict()
@@ -69,27 +56,22 @@ def measured(u: Fields, loop: Loop, how: Mapping[str, Array], times: Array) -> A
     return xp.stack([*repeated, volume_curve(u, loop, how, rows), pressure_curve(u, loop, how, rows)], axis=-1)
 
 
-def volume_curve(u: Fields, loop: Loop, how: Mapping[str, Array], times: Array) -> Array:
+def volume_curve(u: Mapping[str, PiecewiseField], loop: Loop, how: Mapping[str, Array], times: Array) -> Array:
     """Measured volume [mL] (*batch, n)."""
-    v = u["volume"](_straight(times / loop.beat[..., None], loop))
+    v = u["volume"](times / loop.beat[..., None])
     return how["volume_scale"][..., None] * (loop.V0[..., None] + loop.SBV[..., None] * v)
 
 
-def pressure_curve(u: Fields, loop: Loop, how: Mapping[str, Array], times: Array) -> Array:
+def pressure_curve(u: Mapping[str, PiecewiseField], loop: Loop, how: Mapping[str, Array], times: Array) -> Array:
     """Measured aortic pressure [mmHg] (*batch, n)."""
     xp = namespace(loop.SBV)
     nodes, weights = (like(a, loop.SBV) for a in _laguerre())
     lag = how["delay"][..., None] + how["catheter"][..., None] * nodes
     since = times[:, None] - lag[..., None, :]
-    phases = since / loop.beat[..., None, None]
-    p = u["aortic"](_straight(xp.reshape(phases, (*loop.SBV.shape, len(times) * LAGS)), loop))
+    since_start = since / loop.beat[..., None, None]
+    p = u["aortic"](xp.reshape(since_start, (*loop.SBV.shape, len(times) * LAGS)))
     smooth = xp.matmul(xp.reshape(p, (*loop.SBV.shape, len(times), LAGS)), weights)
     return how["pressure_offset"][..., None] + pressure_scale(loop)[..., None] * smooth
-
-
-def _straight(phase: Array, loop: Loop) -> Array:
-    """s of phases (*batch, n) of any beat."""
-    return straightened(phase, groups_of(loop).tau[..., None])[0]
 
 
 @cache

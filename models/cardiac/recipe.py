@@ -1,5 +1,7 @@
 """How the surrogate of the limit cycle is trained."""
 
+import torch
+
 from twin.models.cardiac.limit_cycle import LimitCycle
 from twin.networks import MLP
 from twin.training.first_order import SOAP
@@ -13,9 +15,9 @@ SCALE = (
 """In the order of ``clinic.OBSERVABLES``."""
 
 RECIPE = Recipe(
-    network=MLP(inputs=LimitCycle.inputs, hidden=(128, 128), outputs=LimitCycle.outputs, output_scale=0.1),
-    stages=(SOAP(steps=10000, rate=3e-3, batch=256, precondition_frequency=10),),
-    solves=4000,
+    network=MLP(inputs=LimitCycle.inputs, hidden=(64, 64), outputs=LimitCycle.outputs, output_scale=0.1),
+    stages=(SOAP(steps=4000, rate=3e-3, batch=64, dtype=torch.float64, precondition_frequency=10),),
+    solves=2000,
     scale=SCALE,
     points=32,
 )

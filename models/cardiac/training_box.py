@@ -1,4 +1,5 @@
-"""For which patients networks are trained: somewhat wider than the wide prior, at any heart rate."""
+"""For which patients networks are trained: those of the wide prior and of failing hearts, with mitral valves from health
+to stenosis, at any heart rate."""
 
 from collections.abc import Mapping
 
@@ -10,13 +11,15 @@ from twin.models.cardiac.parameters import CIRCULATION, LIMITS, MEDIAN, SPREAD
 MIDDLE = MEDIAN | {"Emax": 1.7}
 WIDE = SPREAD | {"Emax": 0.55}
 """Reaches to failing hearts."""
-RATES = (38.0, 165.0)
+RATES = (35.0, 180.0)
 """Heart rates [1/min]."""
+EVEN = "Rm"
+"""Drawn evenly in its logarithm within its limits, where the others are log-normal."""
 TAIL = 1e-3
 """Probability beyond which patients are not drawn."""
 
-CENTRE = np.array([0.44, -2.90, -5.12, -6.21, -3.22, 0.61, -1.80, 1.81, -6.80, -0.91])
-WIDTH = np.array([0.74, 0.61, 0.70, 0.84, 0.50, 0.61, 0.86, 0.61, 0.86, 0.25])
+CENTRE = np.array([0.04, -3.31, -3.96, -6.21, -3.22, 0.78, -1.63, 1.98, -6.64, -0.72])
+WIDTH = np.array([0.76, 0.64, 1.11, 0.75, 0.49, 0.64, 0.87, 0.64, 0.87, 0.29])
 """Mean and standard deviation of the logarithms of the groups over such patients."""
 
 
@@ -26,6 +29,10 @@ def patients(points: torch.Tensor) -> Mapping[str, torch.Tensor]:
     low, high = RATES
     found = {"HR": low + (high - low) * points[:, 0]}
     for i, name in enumerate(free, start=1):
+        low, high = LIMITS[name]
+        if name == EVEN:
+            found[name] = low * (high / low) ** points[:, i]
+            continue
         z = torch.special.ndtri(TAIL + (1 - 2 * TAIL) * points[:, i])
-        found[name] = (np.log(MIDDLE[name]) + WIDE[name] * z).exp().clamp(*LIMITS[name])
+        found[name] = (np.log(MIDDLE[name]) + WIDE[name] * z).exp().clamp(low, high)
     return found
