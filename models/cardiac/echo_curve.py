@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from twin.arrays import Array, like, namespace
 from twin.error import ForwardError
 from twin.field import Field
@@ -17,7 +19,6 @@ from twin.model import Coordinate, Observable
 from twin.models.cardiac.clinic import TIME
 from twin.models.cardiac.groups import groups_of
 from twin.models.cardiac.loop import Loop
-from twin.models.cardiac.observation import GRID
 from twin.models.cardiac.parameters import NARROW, circulation
 from twin.models.cardiac.phase import straightened
 from twin.priors import LogNormal, Normal
@@ -38,6 +39,8 @@ TIMING = Space(
                   -0.25, 0.25),
     )
 )  # fmt: skip
+GRID = np.arange(256) / 256
+"""Straightened phases at which extremes are taken."""
 LEAST_VOLUME = 1.0
 """[mL]; below it the logarithm is held."""
 

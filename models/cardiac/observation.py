@@ -46,13 +46,13 @@ def beat_of(u: Mapping[str, PiecewiseField], loop: Loop) -> Beat:
 
 
 def measured(u: Mapping[str, PiecewiseField], loop: Loop, how: Mapping[str, Array], times: Array) -> Array:
-    """All of ``clinic.OBSERVABLES`` at times [s] (n,): (*batch, n, q), numbers repeated along n."""
+    """All of ``clinic.OBSERVABLES`` at times [s] (n,) or each draw's own (*batch, n): (*batch, n, q)."""
     xp = namespace(loop.SBV)
     found = indices(beat_of(u, loop))._asdict()
     found["SBP"] = found["SBP"] + how["cuff_SBP"]
     found["DBP"] = found["DBP"] + how["cuff_DBP"]
     rows = like(times, loop.SBV)
-    repeated = [xp.broadcast_to(found[name][..., None], (*loop.SBV.shape, len(times))) for name in found]
+    repeated = [xp.broadcast_to(found[name][..., None], (*loop.SBV.shape, times.shape[-1])) for name in found]
     return xp.stack([*repeated, volume_curve(u, loop, how, rows), pressure_curve(u, loop, how, rows)], axis=-1)
 
 
@@ -67,10 +67,10 @@ def pressure_curve(u: Mapping[str, PiecewiseField], loop: Loop, how: Mapping[str
     xp = namespace(loop.SBV)
     nodes, weights = (like(a, loop.SBV) for a in _laguerre())
     lag = how["delay"][..., None] + how["catheter"][..., None] * nodes
-    since = times[:, None] - lag[..., None, :]
+    since = times[..., None] - lag[..., None, :]
     since_start = since / loop.beat[..., None, None]
-    p = u["aortic"](xp.reshape(since_start, (*loop.SBV.shape, len(times) * LAGS)))
-    smooth = xp.matmul(xp.reshape(p, (*loop.SBV.shape, len(times), LAGS)), weights)
+    p = u["aortic"](xp.reshape(since_start, (*loop.SBV.shape, times.shape[-1] * LAGS)))
+    smooth = xp.matmul(xp.reshape(p, (*loop.SBV.shape, times.shape[-1], LAGS)), weights)
     return how["pressure_offset"][..., None] + pressure_scale(loop)[..., None] * smooth
 
 

@@ -13,7 +13,7 @@ from twin.space import Floats
 
 @dataclass(frozen=True, eq=False)
 class PiecewiseField:
-    """u(φ), φ of [0, 1), with ``values`` (*batch, P, n + 1) at the nodes of each piece between ``knots`` (*batch, P + 1).
+    """u(φ), φ of [0, 1): ``values`` (*batch, P, n + 1) at the nodes of pieces between ``knots`` (*batch, P + 1).
 
     Where two pieces meet, the later one counts.
     """

@@ -59,7 +59,7 @@ def corrections(groups: Groups, u: Mapping[str, PiecewiseField]) -> Array:
 
 
 def settled(groups: Groups, rounds: int) -> tuple[Instants, dict[str, PiecewiseField], Array]:
-    """The limit cycle after ``rounds`` corrections from typical instants, and the largest one that is left (*batch,)."""
+    """The limit cycle after ``rounds`` corrections of typical instants, and the largest correction left (*batch,)."""
     xp = namespace(groups.tau)
     when = instants(groups.tau[..., None] * like(np.zeros(4), groups.tau), groups.tau)
     for _ in range(rounds):

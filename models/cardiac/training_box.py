@@ -1,5 +1,7 @@
-"""For which patients networks are trained: those of the wide prior and of failing hearts, with mitral valves from health
-to stenosis, at any heart rate."""
+"""For which patients networks are trained: those of the wide prior and failing hearts, at any heart rate.
+
+Their mitral valves are anything from healthy to stenotic.
+"""
 
 from collections.abc import Mapping
 

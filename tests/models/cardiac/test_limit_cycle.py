@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import torch
 
+from twin.arrays import Array
+from twin.model import Fields
 from twin.models.cardiac.between_valves import beat_between, elastance
 from twin.models.cardiac.groups import flow_scale, groups_of, pressure_scale
 from twin.models.cardiac.instants import NAMES, instants
 from twin.models.cardiac.limit_cycle import LimitCycle
 from twin.models.cardiac.loop import Loop
 from twin.models.cardiac.observation import measured
-from twin.models.cardiac.piecewise import PiecewiseField
+from twin.models.cardiac.piecewise import pieces_of
 from twin.models.cardiac.reference import limit_cycle
 from twin.models.cardiac.switching import corrections, gaps, settled
 from twin.models.cardiac_loop import default, hf, wide
@@ -134,7 +136,7 @@ def test_numpy_torch_and_jax_agree_in_values_and_torch_and_jax_in_gradients() ->
     theta, c = default.space.draw(4, 2), np.array([90.0])
     x = default.abscissa(c, 7)
 
-    def numbers(theta, zeros):  # type: ignore[no-untyped-def]
+    def numbers(theta: Array, zeros: Array) -> Array:
         return default.observe(default.lift(lambda f: f[..., :1] * zeros, theta, c), theta, c, x)
 
     exact = numbers(theta, np.zeros(4))
@@ -156,8 +158,8 @@ def test_a_short_training_by_the_equations_alone_finds_the_instants() -> None:
     theta, c = default.space.draw(60, 3), np.array([100.0])
     g = groups_of(default.loop(theta, c))
 
-    def error(u: dict[str, PiecewiseField]) -> float:
-        return float(np.median(np.abs(corrections(g, u)) / g.tau[:, None], axis=0).max())
+    def error(u: Fields) -> float:
+        return float(np.median(np.abs(corrections(g, pieces_of(u))) / g.tau[:, None], axis=0).max())
 
     def network(features: Floats) -> Floats:
         weights = {name: w.numpy() for name, w in trained.weights.items()}
