@@ -22,7 +22,7 @@ from twin.inference.posterior_file import save
 from twin.inference.power_scaling import power_scaling
 from twin.inference.report import write_report
 from twin.inference.summary import summarise
-from twin.model import Model
+from twin.model import Cautioned, Model
 from twin.models import catalogue
 from twin.table import Table, read_table, typed_table
 
@@ -107,7 +107,7 @@ def calibrate(study: Study, say: Say, *, disclaimer: str | None = None) -> Calib
         "source": model.source,
         "study": json.loads(study.model_dump_json()),
         "fixed": dict(study.fix),
-        "disclaimer": disclaimer,
+        "disclaimer": " ".join(part for part in (disclaimer, caution_of(model)) if part) or None,
         "command": shlex.join(["twin", *sys.argv[1:]]),
         **found.told,
     }
@@ -118,6 +118,11 @@ def calibrate(study: Study, say: Say, *, disclaimer: str | None = None) -> Calib
         told["identifiability"] = identified(study, model, found, say)
     posterior = replace(posterior, metadata={**posterior.metadata, **told})
     return Calibration(posterior, summary_of(posterior, time.perf_counter() - begin))
+
+
+def caution_of(model: Model) -> str | None:
+    """What a reader of the model's reports must be told, if anything."""
+    return model.caution if isinstance(model, Cautioned) else None
 
 
 def identified(study: Study, model: Model, found: Sampled, say: Say) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def models(context: typer.Context, name: str | None = typer.Argument(None), json
 @app.command(epilog="Example: twin demo battery --out runs/demo")
 def demo(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="battery")] = "battery",
+    name: Annotated[str, typer.Argument(help="battery or cardiac")] = "battery",
     out: Annotated[Path, typer.Option(help="Folder of the result.")] = Path("twin-demo"),
     verify: Annotated[int, typer.Option(help="Draws at which the reference solver is asked (extra 'battery').")] = 0,
     seed: Seed = 0,
@@ -203,7 +203,12 @@ def sbc(
 def predict(
     context: typer.Context,
     posterior: Path,
-    changes: Annotated[list[str], typer.Option("--set", help="name=value: a changed condition or parameter.")],
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="name=value: a changed condition or parameter.")
+    ] = None,
+    scale: Annotated[
+        list[str] | None, typer.Option(help="name=factor: a parameter times a factor in each draw, as by a drug.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the result.")] = Path("prediction"),
     experiment: Annotated[str | None, typer.Option(help="Experiment whose conditions are the baseline.")] = None,
     json: Json = False,
@@ -211,7 +216,13 @@ def predict(
     """Push the posterior's draws through a changed condition: intervals, and of the paired difference."""
     from twin.case_studies import prediction, study
 
-    run(context, lambda: prediction.run(posterior, study.numbers(changes, "set"), out, experiment, as_json=json))
+    run(
+        context,
+        lambda: prediction.run(
+            posterior, study.numbers(changes or [], "set"), study.numbers(scale or [], "scale"), out, experiment,
+            as_json=json,
+        ),
+    )  # fmt: skip
 
 
 @app.command(epilog="Example: twin report runs/cell/posterior.nc")

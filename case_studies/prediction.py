@@ -18,11 +18,21 @@ from twin.inference.posterior import Posterior
 from twin.inference.posterior_file import load
 from twin.model import Forward, Model, until_end
 from twin.models import catalogue
-from twin.space import Floats, nearest
+from twin.space import Floats, Space, nearest
 
 POINTS = 200
 DRAWS = 1000
 LEVELS = (0.05, 0.5, 0.95)
+BEYOND = 0.02
+"""Most draws that a factor may move out of a parameter's range."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """Conditions and parameters set to ``values``, parameters multiplied by ``factors``."""
+
+    values: Mapping[str, float]
+    factors: Mapping[str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,14 +52,26 @@ class Comparison:
     changed: Scenario
 
 
-def run(path: Path, changes: dict[str, float], out: Path, experiment: str | None, *, as_json: bool) -> Exit:
-    """Reads a posterior, predicts, writes the folder."""
+def run(
+    path: Path,
+    changes: dict[str, float],
+    factors: dict[str, float],
+    out: Path,
+    experiment: str | None,
+    *,
+    as_json: bool,
+) -> Exit:
+    """Reads a posterior, predicts, writes the folder. ValueError if nothing is changed."""
+    if not changes and not factors:
+        raise ValueError("nothing is changed; say what, as --set name=value or --scale name=factor")
     require_writable(out.parent)
     posterior = load(path)
     model, forward = forward_behind(posterior)
-    compared = compare(posterior, model, forward, changes, baseline_conditions(posterior, forward, experiment))
+    compared = compare(
+        posterior, model, forward, Change(changes, factors), baseline_conditions(posterior, forward, experiment)
+    )
     table = tabulate(model, compared)
-    summary = summarise(model, compared, changes, path)
+    summary = summarise(model, compared, Change(changes, factors), path)
     with replaced_folder(out) as folder:
         table.to_csv(folder / "prediction.csv", index=False)
         (folder / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
@@ -91,12 +113,12 @@ def baseline_conditions(posterior: Posterior, forward: Forward, experiment: str 
 
 
 def compare(
-    posterior: Posterior, model: Model, forward: Forward, changes: Mapping[str, float], baseline: Mapping[str, float]
+    posterior: Posterior, model: Model, forward: Forward, change: Change, baseline: Mapping[str, float]
 ) -> Comparison:
     """Both scenarios at thinned draws; the abscissa is the shorter of the two. ValueError for an unknown name."""
     names = forward.space.names
-    conditions = {k: v for k, v in changes.items() if k in forward.conditions.names}
-    parameters = {k: v for k, v in changes.items() if k not in conditions}
+    conditions = {k: v for k, v in change.values.items() if k in forward.conditions.names}
+    parameters = {k: v for k, v in change.values.items() if k not in conditions}
     for name in parameters:
         if name not in names:
             raise ValueError(
@@ -109,6 +131,8 @@ def compare(
     moved = theta.copy()
     for name, value in parameters.items():
         moved[:, names.index(name)] = value
+    for name, factor in change.factors.items():
+        scale(moved, forward.space, name, factor)
     packed = [forward.conditions.pack(c) for c in (baseline, changed)]
     x = min((model.abscissa(c, POINTS) for c in packed), key=lambda grid: float(grid[-1, 0]))
     scenarios = [
@@ -116,6 +140,25 @@ def compare(
         for c, draws, vector in zip((baseline, changed), (theta, moved), packed, strict=True)
     ]
     return Comparison(*scenarios)
+
+
+def scale(theta: Floats, space: Space, name: str, factor: float) -> None:
+    """Multiplies a parameter in all draws (n, p) in place; the few draws that would leave its range stop at its edge.
+
+    ValueError for an unknown name, or if more than ``BEYOND`` of the draws would leave.
+    """
+    if name not in space.names:
+        raise ValueError(f"--scale {name}: no parameter of this posterior{nearest(name, space.names)}")
+    column = space.index(name)
+    low, high = space.parameters[column].bounds
+    moved = theta[:, column] * factor
+    outside = float(np.mean((moved < low) | (moved > high)))
+    if outside > BEYOND:
+        raise ValueError(
+            f"--scale {name}={factor:g}: {100 * outside:.0f} % of the draws would leave [{low:g}, {high:g}], where the "
+            "model is valid; choose a factor nearer to 1"
+        )
+    theta[:, column] = np.clip(moved, low, high)
 
 
 def thinned(posterior: Posterior, p: int) -> Floats:
@@ -148,7 +191,7 @@ def quantiles(y: Floats) -> Floats:
     return result
 
 
-def summarise(model: Model, compared: Comparison, changes: Mapping[str, float], path: Path) -> dict[str, Any]:
+def summarise(model: Model, compared: Comparison, change: Change, path: Path) -> dict[str, Any]:
     """Conditions and, per observable, the interval of the mean paired difference."""
     both = compared.changed.y - compared.baseline.y
     observables = {}
@@ -158,7 +201,8 @@ def summarise(model: Model, compared: Comparison, changes: Mapping[str, float], 
         observables[o.name] = {"unit": o.unit, "mean_difference": [float(q) for q in np.quantile(means, LEVELS)]}
     return {
         "posterior": str(path),
-        "set": dict(changes),
+        "set": dict(change.values),
+        "scale": dict(change.factors),
         "baseline": dict(compared.baseline.conditions),
         "changed": dict(compared.changed.conditions),
         "levels": list(LEVELS),

@@ -178,6 +178,16 @@ class Exact(Model, Protocol):
         ...
 
 
+@runtime_checkable
+class Cautioned(Protocol):
+    """A model whose reports must tell their reader something."""
+
+    @property
+    def caution(self) -> str:
+        """One or two sentences."""
+        ...
+
+
 def known_errors(observables: Sequence[Observable], n: int) -> Floats:
     """Standard errors (n, q) of n readings where they are known, 0 where their scale is sampled."""
     return np.tile([0.0 if o.sd is None else o.sd for o in observables], (n, 1))

@@ -43,6 +43,10 @@ class LimitCycle:
 
     name = "cardiac_loop"
     source = f"left ventricle and five-element windkessel, {SIMAAN}"
+    caution = (
+        "Not a medical device: no diagnosis or treatment may rest on this page. The loop has no baroreflex, so answers "
+        "of pressure to a change are open loop."
+    )
     coordinates: tuple[Coordinate, ...] = (TIME,)
     observables: tuple[Observable, ...] = OBSERVABLES
     inputs = 10
