@@ -107,7 +107,7 @@ def calibrate(study: Study, say: Say, *, disclaimer: str | None = None) -> Calib
         "source": model.source,
         "study": json.loads(study.model_dump_json()),
         "fixed": dict(study.fix),
-        "disclaimer": " ".join(part for part in (disclaimer, caution_of(model)) if part) or None,
+        "disclaimer": ". ".join(part for part in (disclaimer, caution_of(model)) if part) or None,
         "command": shlex.join(["twin", *sys.argv[1:]]),
         **found.told,
     }
