@@ -9,10 +9,11 @@ from twin.priors import LogNormal
 FAILING = LogNormal(1.2, 0.5)
 """Maximal elastance in heart failure: its ejection fractions are those of 299 patients (Ahmad et al. 2017)."""
 
-default = LimitCycle("default", circulation(NARROW) + OBSERVATION, RECIPE)
-wide = LimitCycle("wide", circulation(1.0) + OBSERVATION, RECIPE, sibling=default)
-hf = LimitCycle("hf", circulation(NARROW, Emax=FAILING) + OBSERVATION, RECIPE, sibling=default)
-simaan = LimitCycle("simaan", circulation(NARROW, **simaan_priors()) + OBSERVATION, RECIPE, sibling=default)
+wide = LimitCycle("wide", circulation(1.0) + OBSERVATION, RECIPE)
+default = LimitCycle("default", circulation(NARROW) + OBSERVATION, RECIPE, sibling=wide)
+hf = LimitCycle("hf", circulation(NARROW, Emax=FAILING) + OBSERVATION, RECIPE, sibling=wide)
+simaan = LimitCycle("simaan", circulation(NARROW, **simaan_priors()) + OBSERVATION, RECIPE, sibling=wide)
+"""All share the network of the widest, and its errors, which are the largest of the four."""
 
 MODEL = default
 PRESETS = {model.preset: model for model in (default, wide, hf, simaan)}

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from twin.case_studies import demonstration, make_demo_data
 from twin.case_studies.console import Exit
 from twin.inference.posterior_file import load
+from twin.models import catalogue
 
 SHIPPED = Path(demonstration.__file__).parent / "data" / demonstration.EXAMPLES["battery"].file
 
@@ -26,6 +28,30 @@ def test_the_demo_recovers_the_numbers_its_data_were_made_with(tmp_path: Path) -
     assert "SYNTHETIC data" in page
     assert "<script src" not in page
     assert load(out / "posterior.nc").metadata["model"] == "battery_spm"
+
+
+def test_the_patient_of_the_demo_is_found_and_its_reader_is_warned(tmp_path: Path) -> None:
+    out = tmp_path / "demo"
+    assert demonstration.run("cardiac", out, 0, as_json=True) is Exit.DONE
+    summary = json.loads((out / "summary.json").read_text())
+    for name, truth in demonstration.EXAMPLES["cardiac"].truth.items():
+        found = summary["parameters"][name]
+        assert abs(found["mean"] - truth) < 3 * found["sd"], name
+    assert summary["parameters"]["Emax"]["informed"]
+    assert not summary["parameters"]["Ra"]["informed"]
+    page = (out / "report.html").read_text()
+    assert "SYNTHETIC patient" in page
+    assert "Not a medical device" in page
+
+
+def test_the_numbers_of_the_demos_patient_are_those_of_the_reference_solver() -> None:
+    example = demonstration.EXAMPLES["cardiac"]
+    model = catalogue.model(example.model, example.preset)
+    theta = model.space.pack({**example.truth, "cuff_SBP": 0.0, "cuff_DBP": 0.0})
+    y = model.simulate(theta[None], np.array([example.options["set"]["HR"]]), np.zeros((1, 1)))[0, 0]
+    true = dict(zip([o.name for o in model.observables], y.tolist(), strict=True))
+    for name, said in (("EDV", 153.0), ("ESV", 94.0), ("SBP", 126.0), ("DBP", 87.0)):
+        assert true[name] == pytest.approx(said, abs=1.0), name
 
 
 def test_the_shipped_table_is_what_its_program_makes() -> None:
