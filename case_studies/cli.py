@@ -56,7 +56,7 @@ def demo(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="battery or cardiac")] = "battery",
     out: Annotated[Path, typer.Option(help="Folder of the result.")] = Path("twin-demo"),
-    verify: Annotated[int, typer.Option(help="Draws at which the reference solver is asked (extra 'battery').")] = 0,
+    verify: Annotated[int, typer.Option(help="Draws at which the reference solver is asked (battery: its extra).")] = 0,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:

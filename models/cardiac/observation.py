@@ -22,7 +22,7 @@ from twin.models.cardiac.piecewise import PiecewiseField, phases, trapezoid
 from twin.space import Floats
 
 SHARES = np.linspace(0.0, 1.0, 24)
-"""Of each piece of a beat, where extremes and means are taken: within 0.03 mmHg of the peak of the pressure."""
+"""Of each piece of a beat, where extremes and means are taken; SBP errs by 0.01 mmHg (``benchmarks.cardiac``)."""
 LAGS = 8
 """Nodes of the quadrature. Its root mean square error in a nominal beat is 0.02 mmHg at time constants up to 8 ms, 0.08
 at 20 ms; the upstroke errs by 0.5 mmHg at 20 ms (``test_limit_cycle.py``)."""

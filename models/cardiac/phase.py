@@ -36,12 +36,3 @@ def straightened(phase: Array, tau: Array) -> tuple[Array, Array]:
     sine, cosine = xp.sin(np.pi * phase), xp.cos(np.pi * phase)
     below = alpha * cosine + beta * sine
     return xp.atan2(sine, below) / np.pi, alpha / (below**2 + sine**2)
-
-
-def phase_of(s: Array, tau: Array) -> tuple[Array, Array]:
-    """φ in [0, 1) and dφ/ds at coordinates s of [0, 1): the inverse, tan πφ = α tan πs/(1 - β tan πs)."""
-    xp = namespace(s, tau)
-    alpha, beta = coefficients(tau)
-    sine, cosine = xp.sin(np.pi * s), xp.cos(np.pi * s)
-    above, below = alpha * sine, cosine - beta * sine
-    return xp.atan2(above, below) / np.pi, alpha / (above**2 + below**2)

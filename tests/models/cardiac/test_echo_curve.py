@@ -10,6 +10,7 @@ import torch
 from twin.models.cardiac import volume_emulator
 from twin.models.cardiac.echo_curve import EchoCurve
 from twin.models.cardiac.loop import Loop
+from twin.models.cardiac.phase import straightened
 from twin.models.cardiac.series import PeriodicField
 from twin.models.cardiac.volume_emulator import (
     BASIS,
@@ -128,3 +129,15 @@ def test_an_emulator_of_a_few_beats_knows_them() -> None:
     exact = solved(patients).volume
     for v, x, SBV in zip(found, exact, patients["SBV"], strict=True):
         np.testing.assert_allclose([v.max(), v.min()], [x.max() / SBV, x.min() / SBV], atol=0.01 * x.max() / SBV)
+
+
+@pytest.mark.parametrize("tau", [0.27, 0.4, 0.75])
+def test_the_straightened_phase_is_a_smooth_way_round_the_circle(tau: float) -> None:
+    phase = np.arange(1000) / 1000
+    s, stretch = straightened(phase, np.array(tau))
+    assert s[0] == 0.0
+    assert np.all(np.diff(s) > 0)
+    np.testing.assert_allclose(np.gradient(s, phase)[1:-1], stretch[1:-1], rtol=2e-3)
+    np.testing.assert_allclose(straightened(phase + 3.0, np.array(tau))[0], s, atol=1e-12)
+    for event in (0.3, 1.1):
+        assert straightened(np.array(event * tau), np.array(tau))[0] == pytest.approx(event * 0.4, abs=1e-12)
