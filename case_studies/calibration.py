@@ -5,7 +5,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from twin.case_studies.verification import require_reference
 from twin.experiment import Experiment
 from twin.inference.design import Candidate
 from twin.inference.identifiability import identify
+from twin.inference.outcomes import not_informed, outcomes
 from twin.inference.posterior import Posterior, assemble
 from twin.inference.posterior_file import save
 from twin.inference.power_scaling import power_scaling
@@ -113,7 +114,13 @@ def calibrate(study: Study, say: Say, *, disclaimer: str | None = None) -> Calib
     }
     posterior = assemble(found.likelihood, found.sample, metadata=metadata)
     joint = np.asarray(found.likelihood.log_prob(found.sample.theta))
-    told = {"sensitivity": power_scaling(posterior, joint)}
+    unmeasured = outcomes(found.likelihood, posterior)
+    if left := not_informed(unmeasured):
+        say(f"not informed by your data: {', '.join(left)}")
+    told: dict[str, Any] = {
+        "sensitivity": power_scaling(posterior, joint),
+        "outcomes": [asdict(outcome) for outcome in unmeasured],
+    }
     if study.identify:
         told["identifiability"] = identified(study, model, found, say)
     posterior = replace(posterior, metadata={**posterior.metadata, **told})

@@ -182,6 +182,9 @@ def sbc(
     fix: Annotated[list[str] | None, typer.Option(help="name=value: hold a parameter.")] = None,
     points: Annotated[int, typer.Option(help="Measured points of a data set.")] = 100,
     span: Annotated[float, typer.Option(help="Share of the experiment that is measured.")] = 1.0,
+    measure: Annotated[
+        list[str] | None, typer.Option(help="name[,name]: what is measured; default: every observable.")
+    ] = None,
     seed: Seed = 0,
     time_budget: Budget = None,
     json: Json = False,
@@ -193,7 +196,8 @@ def sbc(
     def do() -> Exit:
         conditions = tuple(study.numbers(condition or [], "condition").items())
         fixed = tuple(study.numbers(fix or [], "fix").items())
-        plan = job.Plan(model, n, preset, surrogate, surrogate_error, conditions, fixed, points, span, seed)
+        names = tuple(name.strip() for part in measure or [] for name in part.split(","))
+        plan = job.Plan(model, n, preset, surrogate, surrogate_error, conditions, fixed, points, span, seed, names)
         return job.run(plan, out, time_budget=time_budget, as_json=json)
 
     run(context, do)

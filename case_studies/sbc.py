@@ -42,7 +42,10 @@ PROBES = 4
 
 @dataclass(frozen=True)
 class Plan:
-    """What is simulated and how it is calibrated. ``span`` is the share of the experiment that is measured."""
+    """What is simulated and how it is calibrated.
+
+    ``span`` is the share of the experiment that is measured, ``measure`` names what is (empty: every observable).
+    """
 
     model: str
     n: int
@@ -54,6 +57,7 @@ class Plan:
     points: int = 100
     span: float = 1.0
     seed: int = 0
+    measure: tuple[str, ...] = ()
 
 
 def run(plan: Plan, out: Path, *, time_budget: float | None, as_json: bool) -> Exit:
@@ -86,8 +90,8 @@ def require_plan(plan: Plan) -> None:
         raise ValueError(f"--n {plan.n}: expected at least {FEWEST} data sets; 200 is a good number")
     if not 0 < plan.span <= 1:
         raise ValueError(f"--span {plan.span:g}: expected a share of the experiment in (0, 1]")
-    if plan.points < 2:
-        raise ValueError(f"--points {plan.points}: expected at least 2 measured points")
+    if plan.points < 1:
+        raise ValueError(f"--points {plan.points}: expected at least 1 measured point")
     if plan.surrogate_error not in TREATMENTS:
         known = nearest(plan.surrogate_error, tuple(TREATMENTS))
         raise ValueError(f"no treatment of the surrogate's error {plan.surrogate_error!r}{known}")
@@ -99,13 +103,29 @@ def imagined(model: Model, forward: Forward, plan: Plan) -> Likelihood:
     c = model.conditions.pack(dict(plan.condition))
     conditions = dict(zip(model.conditions.names, c.tolist(), strict=True))
     x = model.abscissa(c, math.ceil((plan.points - 1) / plan.span) + 1)[: plan.points]
-    names = tuple(o.name for o in forward.observables)
+    names = measured_names(forward, plan)
     coordinates = tuple(co.name for co in forward.coordinates)[: x.shape[1]]
     units = {o.name: o.unit for o in forward.observables}
     y = np.zeros((len(x), len(names)))
-    sd = known_errors(forward.observables, len(x))
+    sd = known_errors([o for o in forward.observables if o.name in names], len(x))
     experiment = Experiment("simulated", conditions, coordinates, x, names, y, units, sd=sd)
     return Likelihood(forward, [experiment], surrogate_error=TREATMENTS[plan.surrogate_error])
+
+
+def measured_names(forward: Forward, plan: Plan) -> tuple[str, ...]:
+    """The plan's observables in the map's order. ValueError for an unknown one, or a scale to learn from one point."""
+    known = tuple(o.name for o in forward.observables)
+    for name in plan.measure:
+        if name not in known:
+            raise ValueError(f"--measure {name}: no such observable{nearest(name, known)}")
+    chosen = [o for o in forward.observables if not plan.measure or o.name in plan.measure]
+    sampled = [o.name for o in chosen if o.noise is not None]
+    if plan.points < 2 and sampled:
+        raise ValueError(
+            f"--points {plan.points}: expected at least 2 measured points, from which to learn the error of "
+            f"{', '.join(sampled)}"
+        )
+    return tuple(o.name for o in chosen)
 
 
 def all_trials(model: Model, likelihood: Likelihood, plan: Plan) -> list[Trial]:

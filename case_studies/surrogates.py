@@ -97,7 +97,7 @@ def build(
         },
         "versions": {name: version(name) for name in ("torch", "numpy", "scipy")},
     }
-    surrogate = Surrogate(model, chosen.network, weights_to_numpy(trained.weights), mode, None, record)
+    surrogate = Surrogate(model.trained_as, chosen.network, weights_to_numpy(trained.weights), mode, None, record)
     return judged(surrogate, seed + HOLDOUT_SEED, holdout) if trained.finished else surrogate
 
 
@@ -141,7 +141,8 @@ def check(forward: Forward, *, n: int, seed: int, noise: float | None = None) ->
         "posterior_shift": {"noise": scale, "parameters": posterior_shifts(forward, found, scale)},
         "gradient": gradient_error(forward, model, n=GRADIENT_POINTS, seed=seed + 1, step=GRADIENT_STEP),
         "cost": cost_of(forward, model.conditions.nominal, model.abscissa(model.conditions.nominal, CURVE)),
-        "reference": f"{type(model).__module__.rsplit('.', 1)[-1]}: PyBaMM {version('pybamm')}",
+        "reference": f"{type(model).__module__}.{type(model).__name__}.simulate",
+        "versions": {name: version(name) for name in ("pybamm", "scipy", "numpy", "torch")},
     }
 
 

@@ -4,8 +4,10 @@ import math
 from collections.abc import Sequence
 from itertools import combinations
 
+import numpy as np
+
 from twin.inference.design import Gain
-from twin.inference.directions import Direction, in_words, listed, movement
+from twin.inference.directions import Direction, in_words, listed, movement, significant
 from twin.inference.likelihood import Likelihood
 from twin.inference.profiles import Profile
 from twin.inference.report_numbers import MINUS, percent
@@ -17,6 +19,10 @@ TIED = 0.9
 """Expected correlation from which on two parameters can hardly be told apart."""
 SETTLED = 0.9
 """Contraction from which on even a correlated parameter is well known."""
+FEW = 3
+"""Sloppy combinations that have a sentence each."""
+ROUNDING = 1e-12
+"""Information below which a parameter acts on nothing that was measured."""
 HELPS = 0.9
 """Ratio of standard deviations, after over before, below which a measurement informs a combination."""
 
@@ -37,8 +43,12 @@ def warnings(
     profiles: Sequence[Profile],
 ) -> list[str]:
     """Sloppy combinations, parameters that stay near their prior, pairs that are tied, profiles that stay open."""
-    sentences = [_sentence(in_words(d)) for d in found if d.sloppy]
-    ignorant = [name for name, shrunk in zip(names, contraction, strict=True) if shrunk < INFORMED]
+    idle = untouched(found, names)
+    sentences = []
+    if idle:
+        sentences.append(f"Nothing that was measured depends on {listed(idle)}: the data leave them at their priors.")
+    sentences += _sloppy([d for d in found if d.sloppy and {names[i] for i in d.leading} - set(idle)])
+    ignorant = [name for name, c in zip(names, contraction, strict=True) if c < INFORMED and name not in idle]
     if ignorant:
         which = "its prior" if len(ignorant) == 1 else "their priors"
         sentences.append(f"Expected to stay close to {which}: {listed(ignorant)}.")
@@ -50,10 +60,37 @@ def warnings(
                 f"{names[i]} and {names[j]} can hardly be told apart: their expected correlation is {value}. "
                 "Fix one of them, or quote both together."
             )
-    for profile in profiles:
-        if profile.open_sides:
-            sides = " and to the ".join(profile.open_sides)
-            sentences.append(f"The profile likelihood of {profile.name} is open to the {sides}: {_unbounded(profile)}.")
+    return sentences + _open([w for w in profiles if w.open_sides and w.name not in idle])
+
+
+def untouched(found: Sequence[Direction], names: Sequence[str]) -> list[str]:
+    """Parameters on which no measured value depends: all their information Σ λ weight² is rounding."""
+    own = sum(d.eigenvalue * d.weights**2 for d in found)
+    return [name for name, amount in zip(names, np.broadcast_to(own, len(names)), strict=True) if amount < ROUNDING]
+
+
+def _sloppy(found: Sequence[Direction]) -> list[str]:
+    """Each combination in a sentence of its own, or all in one where there are many."""
+    if len(found) <= FEW:
+        return [_sentence(in_words(d)) for d in found]
+    ordered = "; ".join(f"{movement(d)} ({significant(d.strength)})" for d in found)
+    return [
+        f"The prior knows more than the data about {len(found)} combinations. In brackets, by how many noise sds one "
+        f"prior sd of each moves the data: {ordered}."
+    ]
+
+
+def _open(found: Sequence[Profile]) -> list[str]:
+    """Profiles that stay open, those to the same sides together."""
+    sentences = []
+    for open_sides in dict.fromkeys(w.open_sides for w in found):
+        names = [w.name for w in found if w.open_sides == open_sides]
+        one = len(names) == 1
+        sentences.append(
+            f"The profile {'likelihood' if one else 'likelihoods'} of {listed(names)} {'is' if one else 'are'} open to "
+            f"the {' and to the '.join(open_sides)}: the data alone do not bound {'it' if one else 'them'} "
+            f"{'at all' if len(open_sides) == 2 else 'on that side'} within {'its' if one else 'their'} prior's range."
+        )
     return sentences
 
 
@@ -93,11 +130,6 @@ def remarks(likelihood: Likelihood) -> list[str]:
     if not missing:
         return []
     return [f"The spectrum and what follows from it leave out {listed(missing)}: the data say at most this much."]
-
-
-def _unbounded(profile: Profile) -> str:
-    both = len(profile.open_sides) == 2
-    return f"the data alone do not bound it {'at all' if both else 'on that side'} within its prior's range"
 
 
 def _sentence(words: str) -> str:

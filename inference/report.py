@@ -12,10 +12,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from twin.atomic import replaced
 from twin.inference.checks import run_checks
+from twin.inference.outcomes import Outcome, not_informed
 from twin.inference.posterior import Posterior
 from twin.inference.report_discrepancy import discrepancy
 from twin.inference.report_figures import chains, fit, pairs
 from twin.inference.report_identifiability import identifiability
+from twin.inference.report_outcomes import outcomes
 from twin.inference.report_sensitivity import sensitivity
 from twin.inference.report_tables import Section, checks, parameters, provenance, setup, surrogate
 from twin.inference.report_verification import verification
@@ -23,7 +25,7 @@ from twin.inference.report_words import check_rows, verdict_of
 
 SectionMaker = Callable[[Posterior, Mapping[str, Any]], Section | None]
 SECTIONS: tuple[SectionMaker, ...] = (
-    parameters, verification, identifiability, sensitivity, fit, discrepancy, pairs, chains, surrogate, setup,
+    parameters, outcomes, verification, identifiability, sensitivity, fit, discrepancy, pairs, chains, surrogate, setup,
     provenance,
 )  # fmt: skip
 """In the order of the page, below the verdict and the checks."""
@@ -41,6 +43,7 @@ def render(posterior: Posterior, summary: Mapping[str, Any]) -> str:
     require_match(posterior, summary)
     rows = check_rows(run_checks(posterior), summary["checks"])
     uninformed = [name for name, entry in summary["parameters"].items() if not entry["informed"]]
+    uninformed += not_informed([Outcome(**entry) for entry in posterior.metadata.get("outcomes", ())])
     made = (maker(posterior, summary) for maker in SECTIONS)
     content = {
         "title": " ".join(str(summary[key]) for key in ("model", "preset") if summary.get(key)) or "calibration",

@@ -1,12 +1,14 @@
 """The numbers of a posterior as plain data, as ``summary.json`` has them."""
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from twin.inference import _arviz
 from twin.inference.checks import Check, covered, effective, natural, run_checks
+from twin.inference.outcomes import Outcome
 from twin.inference.posterior import Posterior
 from twin.space import Parameter, Space
 
@@ -23,11 +25,15 @@ def contraction(parameter: Parameter, posterior: Posterior) -> float:
 
 
 def summarise(posterior: Posterior, checks: tuple[Check, ...] | None = None) -> dict[str, Any]:
-    """The keys ``parameters``, ``fit`` and ``checks`` of summary.json; numbers that are not finite become None."""
+    """The keys ``parameters``, ``outcomes``, ``fit`` and ``checks`` of summary.json.
+
+    Numbers that are not finite become None.
+    """
     return {
         "parameters": {
             p.name: _parameter(p, posterior) for p in posterior.space.parameters if p.name not in posterior.latent
         },
+        "outcomes": [_outcome(Outcome(**entry)) for entry in posterior.metadata.get("outcomes", ())],
         "fit": [
             {
                 "experiment": s.experiment,
@@ -64,6 +70,10 @@ def _parameter(parameter: Parameter, posterior: Posterior) -> dict[str, Any]:
         "contraction": shrunk,
         "informed": bool(shrunk >= INFORMED),
     }
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    return {**asdict(outcome), "left": outcome.left, "informed": outcome.informed}
 
 
 def _finite(value: float | None) -> float | None:

@@ -188,6 +188,20 @@ class Cautioned(Protocol):
         ...
 
 
+@runtime_checkable
+class Intervened(Protocol):
+    """A model whose reference solver knows changes that no surrogate was trained for, such as an implanted pump."""
+
+    @property
+    def interventions(self) -> Space:
+        """What may be changed, with valid ranges; the nominal is an example, and without a value nothing is done."""
+        ...
+
+    def intervene(self, theta: Floats, c: Floats, x: Floats, what: Mapping[str, float]) -> Floats:
+        """Reference solution (b, n, q) of θ (b, p) with interventions by name; NaN where there is none."""
+        ...
+
+
 def known_errors(observables: Sequence[Observable], n: int) -> Floats:
     """Standard errors (n, q) of n readings where they are known, 0 where their scale is sampled."""
     return np.tile([0.0 if o.sd is None else o.sd for o in observables], (n, 1))

@@ -21,7 +21,7 @@ from twin.models.cardiac.groups import groups_of
 from twin.models.cardiac.instants import NAMES, instants, instants_at
 from twin.models.cardiac.loop import Loop
 from twin.models.cardiac.observation import measured
-from twin.models.cardiac.parameters import CIRCULATION, HEART_RATE, SIMAAN
+from twin.models.cardiac.parameters import CIRCULATION, HEART_RATE, PUMP_SPEED, SIMAAN
 from twin.models.cardiac.piecewise import pieces_of
 from twin.models.cardiac.simulation import simulate
 from twin.models.cardiac.switching import corrections, gaps
@@ -49,6 +49,7 @@ class LimitCycle:
     )
     coordinates: tuple[Coordinate, ...] = (TIME,)
     observables: tuple[Observable, ...] = OBSERVABLES
+    interventions = Space((PUMP_SPEED,))
     inputs = 10
     outputs = len(NAMES)
     dimension = len(CIRCULATION)
@@ -113,6 +114,11 @@ class LimitCycle:
     def simulate(self, theta: Floats, c: Floats, x: Floats) -> Floats:
         """LSODA's limit cycle (b, n, q) with ideal valves; NaN where it does not settle."""
         return np.stack([simulate(self.loop(row, c), self.named(row), x[:, 0]) for row in theta])
+
+    def intervene(self, theta: Floats, c: Floats, x: Floats, what: Mapping[str, float]) -> Floats:
+        """LSODA's limit cycle (b, n, q) with an assist pump at ``pump_speed`` [rpm], NaN where it does not settle."""
+        speed = what["pump_speed"]
+        return np.stack([simulate(self.loop(row, c), self.named(row), x[:, 0], speed) for row in theta])
 
     def valid(self, y: Floats) -> Mask:
         """True everywhere: a beat has no end."""

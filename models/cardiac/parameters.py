@@ -49,6 +49,11 @@ ABOUT = {
 
 HEART_RATE = Parameter("HR", "1/min", Uniform(35.0, 180.0), 75.0, "heart rate", "known input, ECG or cuff")
 
+PUMP_SPEED = Parameter(
+    "pump_speed", "rpm", Uniform(6000.0, 15000.0), 9000.0, "speed of a left ventricular assist pump",
+    f"{SIMAAN}; below 6000 rpm blood flows back through it",
+)  # fmt: skip
+
 
 def circulation(share: float, **changed: Prior) -> Space:
     """The loop's parameters with log-sds of ``share`` of the wide ones, and priors ``changed`` by name."""

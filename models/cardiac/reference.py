@@ -67,7 +67,7 @@ def limit_cycle(
     Failing to settle is data: see ``Cycle.settled``.
     """
     patient = as_numbers(loop)
-    derivative = _derivative(patient, valve, speed, pump, periodic)
+    derivative = _derivative(patient, valve, None if speed is None else lambda _: speed, pump, periodic)
     x = initial_state(patient, speed is not None) if start is None else np.asarray(start, dtype=np.float64)
     x, settled, beats = _settle(partial(_beat, derivative, patient.beat), x, _volume_row(patient, len(x)), patient.SBV)
     t = phases * patient.beat * (1 - 1e-12)
@@ -76,6 +76,14 @@ def limit_cycle(
     state = State(*path[:, :5].T)
     flow = path[:, 5] if speed is not None else None
     return Cycle(t, state, elastance * state.x, flow, bool(settled and np.all(np.isfinite(path))), beats)
+
+
+def integrated_beat(
+    patient: Loop, start: Floats, speed: Callable[[float], float], pump: Pump = PUMP, points: int = 200
+) -> Floats:
+    """States (points, 6) over a beat from ``start`` (6,), the pump's speed [rpm] a function of time in it [s]."""
+    t = np.linspace(0.0, patient.beat * (1 - 1e-12), points)
+    return _integrate(_derivative(patient, IDEAL, speed, pump, periodic=True), start, t, patient.beat)
 
 
 def as_numbers(loop: Loop) -> Loop:
@@ -105,19 +113,27 @@ Derivative = Callable[[float, Floats], tuple[float, ...]]
 
 
 def _derivative(
-    loop: Loop, valve: Callable[[float], float], speed: float | None, pump: Pump, periodic: bool
+    loop: Loop,
+    valve: Callable[[float], float],
+    speed: Callable[[float], float] | None,
+    pump: Pump,
+    periodic: bool,
 ) -> Derivative:
     def without(t: float, x: Floats) -> tuple[float, ...]:
         state = State(*x.tolist())
         return rates(state, _elastance(loop, t, periodic) * state.x, loop, valve)
 
+    turning = speed or (lambda _: 0.0)
+
     def with_pump(t: float, x: Floats) -> tuple[float, ...]:
         *others, flow = x.tolist()
         state = State(*others)
         P_lv = _elastance(loop, t, periodic) * state.x
-        return (*rates(state, P_lv, loop, valve, flow), pump.rate(flow, P_lv, state.P_ao, float(speed or 0.0), IDEAL))
+        return (*rates(state, P_lv, loop, valve, flow), pump.rate(flow, P_lv, state.P_ao, turning(t), IDEAL))
 
-    return without if speed is None else with_pump
+    if speed is None:
+        return without
+    return with_pump
 
 
 def _integrate(derivative: Derivative, x: Floats, t: Floats, beat: float) -> Floats:

@@ -12,9 +12,12 @@ from twin.models.cardiac.reference import Cycle, limit_cycle
 from twin.space import Floats
 
 
-def simulate(loop: Loop, how: Mapping[str, float], times: Floats) -> Floats:
-    """All of ``clinic.OBSERVABLES`` at times [s] (n,): (n, q), NaN where there is no limit cycle."""
-    cycle = limit_cycle(loop)
+def simulate(loop: Loop, how: Mapping[str, float], times: Floats, speed: float | None = None) -> Floats:
+    """All of ``clinic.OBSERVABLES`` at times [s] (n,): (n, q), NaN where there is no limit cycle.
+
+    With an assist pump where a ``speed`` [rpm] is given; CO is then the total flow, through valve and pump.
+    """
+    cycle = limit_cycle(loop, speed=speed)
     if not cycle.settled:
         return np.full((len(times), len(OBSERVABLES)), np.nan)
     found = indices_of(cycle, float(loop.V0))

@@ -82,7 +82,7 @@ def test_a_unit_that_did_not_converge_is_a_failed_trial() -> None:
     [
         ({"n": 5}, "at least 20 data sets"),
         ({"span": 0.0}, "share of the experiment"),
-        ({"points": 1}, "at least 2 measured points"),
+        ({"points": 0}, "at least 1 measured point"),
         ({"surrogate_error": "plugin"}, "did you mean 'plug-in'"),
     ],
 )

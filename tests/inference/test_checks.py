@@ -145,7 +145,7 @@ def test_what_the_data_say_nothing_about_is_not_informed(
 
 def test_summary_has_the_keys_that_scripts_rely_on(made_posterior: Any) -> None:
     summary = summarise(made_posterior())
-    assert set(summary) == {"parameters", "fit", "checks"}
+    assert set(summary) == {"parameters", "outcomes", "fit", "checks"}
     assert set(summary["parameters"]["tau"]) == {
         "unit", "mean", "sd", "q05", "q50", "q95", "rhat", "ess_bulk", "ess_tail", "contraction", "informed"
     }  # fmt: skip

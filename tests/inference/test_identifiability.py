@@ -181,7 +181,7 @@ def test_the_answer_is_plain_data_and_names_what_to_measure_next() -> None:
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert found["headline"] == "The data inform 1 of 3 combinations of the parameters better than their priors do."
     text = " ".join(found["warnings"])
-    for wanted in ("Not informed: first rising while second falls", "close to its prior: unseen", "told apart", "open"):
+    for wanted in ("Not informed: first rising while second falls", "measured depends on unseen", "told apart", "open"):
         assert wanted in text
     assert "the same again would say the most" in found["advice"][0]
     assert "None of the measurements listed would inform first rising while second falls." in found["advice"]

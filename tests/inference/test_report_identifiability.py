@@ -44,7 +44,7 @@ def test_the_section_says_all_and_survives_the_file(posterior: Posterior, tmp_pa
     assert again is not None
     assert section.content == again.content
     page = rendered(section)
-    for wanted in ("amplitude", "tau", "offset", "Not informed: offset", "voltage again", "open to both sides", "⚠"):
+    for wanted in ("amplitude", "tau", "offset", "depends on offset", "voltage again", "open to both sides", "⚠"):
         assert wanted in page
     assert "$" not in page
 
