@@ -1,5 +1,5 @@
 """Bayesian calibration of forward maps."""
 
-from twin.inference._xla import without_thread_pool
+from twin.inference._xla import with_enough_threads
 
-without_thread_pool()
+with_enough_threads()

@@ -1,17 +1,19 @@
-"""A setting that XLA needs before JAX first computes: no thread pool inside an operation.
+"""A setting that XLA needs before JAX first computes: enough threads for linear algebra that waits for itself.
 
-With it, programs that solve many small linear systems at once (jaxlib 0.10, two cores) can wait for each other for
-ever: every worker sleeps and no work is left that could wake it (PyAutoLabs/PyAutoFit issues 1528 and 1530 report the
-same). Chunks of units run in threads of their own, so little is lost. A value that the user has set stays.
+On a CPU, jaxlib 0.10 spreads a batch of small LAPACK solves over its thread pool and lets the thread that asked wait.
+Solves that do not depend on each other run at once, and with as many of them as there are threads (one per core) all
+wait and none is left to work: the program sleeps for ever. ``NPROC`` is what XLA takes for the number of cores.
+PyAutoLabs/PyAutoFit issues 1528 and 1530 report the same sleep.
 """
 
 import os
 
-FLAG = "--xla_cpu_multi_thread_eigen"
+THREADS = 32
+"""More than solves run at once in any program here: a beat of ``cardiac_loop`` has nine pieces."""
 
 
-def without_thread_pool() -> None:
-    """Adds the flag to ``XLA_FLAGS``; without effect where JAX has already computed something."""
-    flags = os.environ.get("XLA_FLAGS", "")
-    if FLAG not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} {FLAG}=false".strip()
+def with_enough_threads() -> None:
+    """Raises ``NPROC`` to ``THREADS``; without effect where JAX has already computed something."""
+    stated = os.environ.get("NPROC", "")
+    if not (stated.isdigit() and int(stated) >= THREADS):
+        os.environ["NPROC"] = str(THREADS)
