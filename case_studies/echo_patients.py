@@ -9,7 +9,7 @@ import numpy as np
 from twin.models.cardiac.echo_curve import HEALTHY, PATIENTS, STENOTIC, TIMING
 from twin.models.cardiac.phantom import Look, Phantom, draw_look, make_phantom
 from twin.models.cardiac.phantom_files import Named, write_library
-from twin.models.cardiac.volume_emulator import solved
+from twin.models.cardiac.solved_beats import solved
 from twin.space import Floats
 
 PHASES = np.linspace(0.0, 1.0, 401)
@@ -32,8 +32,6 @@ class Plan:
     fps: float = 30.0
     seconds: float = 2.7
     label_sd: float = 0.03
-    beats: int = 3000
-    emulator_steps: int = 3000
     reader_steps: int = 4000
     guide_steps: int = 6000
     pressured: int = 30
@@ -46,8 +44,6 @@ QUICK = Plan(
     validation=20,
     test=20,
     cases=10,
-    beats=200,
-    emulator_steps=500,
     reader_steps=150,
     guide_steps=300,
     pressured=4,

@@ -4,7 +4,7 @@ A curve is put on times since the beginning of systole. The reader judges frame 
 frame's volume is a hundredth of the population's variance: its answers are shrunk so little that they are taken as
 measurements.
 What the reader cannot know is added: the view's foreshortening, when a frame was seen (it mixes neighbours), the frames
-between systole and diastole, which nobody traced, and the emulator's error.
+between systole and diastole, which nobody traced, and the surrogate's error.
 """
 
 from collections.abc import Callable
@@ -53,7 +53,7 @@ class Timed:
 
 
 @dataclass(frozen=True, eq=False)
-class EmulatorError:
+class SurrogateError:
     """Bias (m,) and patterns (r, m) of log V on the grid."""
 
     bias: Floats
@@ -162,8 +162,8 @@ def _timed(curves: Curves, i: int) -> _Row:
     return _Row(rhythm, found, sd, mask, level, slope)
 
 
-def emulator_error(forward: EchoCurve, patients: Patients) -> EmulatorError:
-    """The emulator's error at patients whose beats are solved."""
+def surrogate_error(forward: EchoCurve, patients: Patients) -> SurrogateError:
+    """The surrogate's error at patients whose beats are solved."""
     theta = np.concatenate([patients.theta, np.zeros((len(patients.theta), 1))], axis=1)
     phases = GRID[None] * patients.theta[:, [SPACE.index("HR")]] / 60.0 % 1.0
     exact = np.stack([np.interp(p, PHASES, np.log(v)) for p, v in zip(phases, patients.volume, strict=True)])
@@ -171,10 +171,10 @@ def emulator_error(forward: EchoCurve, patients: Patients) -> EmulatorError:
         error = np.asarray(forward(torch.as_tensor(theta), np.empty(0), GRID[:, None]))[..., 0] - exact
     left = np.linalg.svd(error - error.mean(axis=0), full_matrices=False)
     patterns = left.Vh[:PATTERNS] * left.S[:PATTERNS, None] / np.sqrt(len(error))
-    return EmulatorError(error.mean(axis=0), patterns)
+    return SurrogateError(error.mean(axis=0), patterns)
 
 
-def evidence_of(timed: Timed, error: EmulatorError) -> Evidence:
+def evidence_of(timed: Timed, error: SurrogateError) -> Evidence:
     """What the videos say of log V of the true ventricle."""
     shift, spread = FORESHORTENING
     found = shifted(measured(timed.mean, timed.covariance, timed.mask), shift - error.bias)

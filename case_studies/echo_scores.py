@@ -13,7 +13,7 @@ from twin.inference.amortised import Decoder, Weighed
 from twin.inference.importance import resample
 from twin.inference.units import UnitAnswer
 from twin.models.cardiac.echo_curve import EchoCurve
-from twin.models.cardiac.volume_emulator import solved
+from twin.models.cardiac.solved_beats import solved
 from twin.space import Floats
 
 DRAWS = 400

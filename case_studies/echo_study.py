@@ -14,36 +14,39 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from twin.arrays import Array, like
 from twin.atomic import replaced, require_writable
 from twin.case_studies import echo_figure, echo_scores
 from twin.case_studies.console import console, say
 from twin.case_studies.echo_patients import QUICK, Plan, Truth, draw_patients, make_folders
 from twin.case_studies.echo_posterior import (
     GRID,
-    EmulatorError,
     Errors,
+    SurrogateError,
     Timed,
-    emulator_error,
     evidence_of,
     find_persistence,
     on_grid,
+    surrogate_error,
     train_guide,
 )
 from twin.case_studies.echo_reader import Shelf, calibrate, load_shelf, read_curves, train_reader
+from twin.case_studies.forwards import forward_of
 from twin.inference.amortised import Decoder, Guide, weigh_guide
 from twin.inference.amortised_ladder import refine
+from twin.models import cardiac_loop
 from twin.models.cardiac.echo_curve import EchoCurve
+from twin.models.cardiac.limit_cycle import beat_by
 from twin.models.cardiac.phantom import Look
-from twin.models.cardiac.volume_emulator import Beats, VolumeEmulator, problem, solved_beats
 from twin.reading import CurveReader
-from twin.training.first_order import SOAP
-from twin.training.loop import train
+from twin.surrogate import Surrogate
 
 KHAT = 0.7
 SOLVED = 25
@@ -55,12 +58,12 @@ BARS = {"EF MAE <= 4 points": ("EF", "mae", 4.0), "EDV MAPE <= 8 %": ("EDV", "ma
 
 @dataclass(frozen=True, eq=False)
 class Tools:
-    """What is trained before any posterior: reader and its calibration, emulator, its error, guide."""
+    """What is trained before any posterior: reader and its calibration, guide; and the surrogate with its error."""
 
     reader: CurveReader
     errors: Errors
     forward: EchoCurve
-    error: EmulatorError
+    error: SurrogateError
     guide: Guide
 
     @property
@@ -88,20 +91,21 @@ def folders(plan: Plan, out: Path) -> dict[str, Truth]:
     }
 
 
-def emulator(plan: Plan, out: Path) -> EchoCurve:
-    """The forward map, its emulator trained on solved beats."""
-    path = out / "beats.pt"
-    if not path.exists():
-        torch.save(vars(solved_beats(plan.beats, plan.seed + 7)), path)
-    beats = Beats(**torch.load(path, weights_only=True))
-    stage = SOAP(steps=plan.emulator_steps, rate=3e-3, batch=512, precondition_frequency=10)
-    trained = train(problem(beats), (stage,), seed=plan.seed, checkpoint=out / "emulator.pt", resume=True)
-    return EchoCurve(VolumeEmulator({name: w.numpy() for name, w in trained.weights.items()}))
+def shipped_curve() -> EchoCurve:
+    """The forward map: the shipped surrogate of the loop, as far as an echo sees it."""
+    surrogate = forward_of(cardiac_loop.MODEL)
+    if not isinstance(surrogate, Surrogate):
+        raise TypeError("expected a trained surrogate of cardiac_loop")
+
+    def network(features: Array) -> Array:
+        return surrogate.network({name: like(w, features) for name, w in surrogate.weights.items()}, features)
+
+    return EchoCurve(partial(beat_by, network))
 
 
 def prepare(plan: Plan, out: Path, shelf: Shelf, clock: dict[str, float]) -> Tools:
     """Trains what is not trained yet."""
-    forward = timed(clock, "emulator", lambda: emulator(plan, out))
+    forward = shipped_curve()
     reader, fitted = timed(
         clock,
         "reader, this run",
@@ -113,7 +117,7 @@ def prepare(plan: Plan, out: Path, shelf: Shelf, clock: dict[str, float]) -> Too
     clock["reader, training"] = fitted.seconds
     errors = timed(clock, "calibration", lambda: held_out(reader, shelf.of("VAL"), plan.label_sd))
     curves = timed(clock, "curves", lambda: on_grid(read_curves(reader, shelf.of("TRAIN")), errors))
-    error = emulator_error(forward, draw_patients(min(100, plan.train), plan.seed + 50))
+    error = surrogate_error(forward, draw_patients(min(100, plan.train), plan.seed + 50))
     decoder = Decoder(forward, np.empty(0), GRID[:, None])
     guide = timed(
         clock,
@@ -205,7 +209,7 @@ def run(plan: Plan, out: Path) -> dict[str, Any]:
         "notes": list(shelf.notes),
         "clips_shorter_than_a_beat": int(answers.short.sum()),
         "errors": asdict(tools.errors),
-        "emulator_error": tools.error.size,
+        "surrogate_error": tools.error.size,
         **report(tools, answers, exact, plan),
         "detection": echo_scores.detection(tools.decoder, tools.forward, judged.ladder, ill),
         "seconds": clock,

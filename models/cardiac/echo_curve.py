@@ -10,17 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-
 from twin.arrays import Array, like, namespace
 from twin.error import ForwardError
-from twin.field import Field
-from twin.model import Coordinate, Observable
+from twin.model import Coordinate, Fields, Observable
 from twin.models.cardiac.clinic import TIME
-from twin.models.cardiac.groups import groups_of
 from twin.models.cardiac.loop import Loop
+from twin.models.cardiac.observation import SHARES
 from twin.models.cardiac.parameters import NARROW, circulation
-from twin.models.cardiac.phase import straightened
+from twin.models.cardiac.piecewise import PiecewiseField, pieces_of
 from twin.priors import LogNormal, Normal
 from twin.space import Parameter, Space
 
@@ -39,20 +36,18 @@ TIMING = Space(
                   -0.25, 0.25),
     )
 )  # fmt: skip
-GRID = np.arange(256) / 256
-"""Straightened phases at which extremes are taken."""
 LEAST_VOLUME = 1.0
 """[mL]; below it the logarithm is held."""
 
-Volume = Callable[[Loop], Field]
-"""Patients (*batch,) -> stressed volume over SBV as a function of the straightened phase."""
+Beat = Callable[[Loop], Fields]
+"""Patients (*batch,) -> fields of a beat (``limit_cycle.py``), of which the volume over SBV is used."""
 
 
 @dataclass(frozen=True, eq=False)
 class EchoCurve:
     """log V [log mL] as a function of the circulation, the heart rate and the delay. No error of its own is stated."""
 
-    volume: Volume
+    beat: Beat
     patients: Space = PATIENTS
 
     @cached_property
@@ -80,23 +75,25 @@ class EchoCurve:
         names = (*self.patients.names, "HR")
         return Loop(**{name: theta[..., self.space.index(name)] for name in names})
 
+    def stressed(self, loop: Loop) -> PiecewiseField:
+        """Stressed volume over SBV as a function of the phase."""
+        return pieces_of(self.beat(loop))["volume"]
+
     def __call__(self, theta: Array, c: Array, x: Array) -> Array:
         """log V (*batch, n, 1) at times x (n, 1)."""
         xp = namespace(theta)
         loop = self.loop(theta)
         times = like(x, theta)[:, 0] + theta[..., self.space.index("delay")][..., None]
-        phase = times / loop.beat[..., None]
-        s, _ = straightened(phase, groups_of(loop).tau[..., None])
-        V = loop.V0[..., None] + loop.SBV[..., None] * self.volume(loop)(s)
+        V = loop.V0[..., None] + loop.SBV[..., None] * self.stressed(loop)(times / loop.beat[..., None])
         return xp.log(xp.maximum(V, xp.full_like(V, LEAST_VOLUME)))[..., None]
 
     def extremes(self, theta: Array) -> tuple[Array, Array]:
         """EDV and ESV [mL] (*batch,)."""
         xp = namespace(theta)
         loop = self.loop(theta)
-        V = loop.V0[..., None] + loop.SBV[..., None] * self.volume(loop)(GRID)
+        V = loop.V0[..., None] + loop.SBV[..., None] * self.stressed(loop).on(SHARES)
         return xp.max(V, axis=-1), xp.min(V, axis=-1)
 
     def error(self, c: Array, x: Array) -> ForwardError | None:
-        """None: the emulator's error is part of the evidence's covariance."""
+        """None: the surrogate's error is part of the evidence's covariance."""
         return None

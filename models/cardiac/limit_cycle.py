@@ -31,6 +31,14 @@ from twin.table import Table
 from twin.training.recipe import Recipe
 
 
+def beat_by(network: Callable[[Array], Array], loop: Loop) -> Fields:
+    """The beat of patients (*batch,) between the instants that a network gives."""
+    groups = groups_of(loop)
+    logs = groups.stack()
+    features = (logs - like(CENTRE, logs)) / like(WIDTH, logs)
+    return beat_between(groups, instants(network(features), groups.tau))
+
+
 @dataclass(frozen=True)
 class LimitCycle:
     """The loop with the priors of a preset, whose network is trained as ``sibling``'s."""
@@ -71,9 +79,7 @@ class LimitCycle:
 
     def lift(self, network: Callable[[Array], Array], theta: Array, c: Array) -> Fields:
         """The beat between the instants that a network gives."""
-        groups = groups_of(self.loop(theta, c))
-        features = (groups.stack() - like(CENTRE, theta)) / like(WIDTH, theta)
-        return beat_between(groups, instants(network(features), groups.tau))
+        return beat_by(network, self.loop(theta, c))
 
     def observe(self, u: Fields, theta: Array, c: Array, x: Array) -> Array:
         """Numbers and curves (*batch, n, q) at times x (n, 1)."""

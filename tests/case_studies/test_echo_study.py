@@ -13,7 +13,7 @@ from twin.case_studies.echo_reader import LENGTH, chosen_frames
 from twin.case_studies.echo_scores import area_under_curve
 
 TINY = Plan(
-    train=12, views=1, validation=6, test=4, cases=2, beats=30, emulator_steps=300, reader_steps=30, guide_steps=60,
+    train=12, views=1, validation=6, test=4, cases=2, reader_steps=30, guide_steps=60,
     pressured=1, seed=3,
 )  # fmt: skip
 
