@@ -1,8 +1,16 @@
 """What was not measured and is predicted all the same, and how far the data inform it.
 
-An echo says little about pressures, though every draw of its posterior has some. So the spread of a predicted number
-over the posterior's draws is set beside its spread over the prior's: where most of it is left, the prediction is the
-prior's and the data have no part in it.
+An echo says little about pressures, though every draw of its posterior has some, and narrower than the prior's: the
+flow is known, and the prior of the resistance does the rest. So two things are told of a predicted number g. First its
+spread over the posterior's draws beside that over the prior's. Second what of it the data cannot see: on the scale u
+of the priors (``standard.py``), with the Fisher information F, the posterior's mean stays away from the truth by
+(I + F)⁻¹ (prior mean - truth), whatever the noise. The root mean square of that pull over the prior, relative to g's
+own spread there, is
+
+    pull = |(I + F)⁻¹ ∇g| / |∇g|,
+
+0 where the data alone fix the number, 1 where they are blind to it, and λ noise variances per prior variance of a
+measured number give 1/(1 + λ).
 """
 
 from collections.abc import Sequence
@@ -11,19 +19,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from twin.forward import in_chunks
-from twin.inference.blocks import label
+from twin.inference.blocks import Block, label
+from twin.inference.information import STEP, information
 from twin.inference.likelihood import Likelihood
 from twin.inference.posterior import Posterior
 from twin.space import Floats
 
 DRAWS = 1000
-LEFT = 0.7
-"""Of the prior predictive standard deviation, half of its variance: where as much is left, a number is not informed."""
+POINTS = 16
+"""Draws at which the pull is computed."""
+PULLED = 0.5
+"""From this pull on a number comes from the prior: its own measurement with as much noise as prior spread gives 0.5."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A number that was not measured: posterior mean, sd and 90 % interval, and the prior predictive mean and sd.
+    """A number that was not measured: posterior mean, sd and 90 % interval, prior predictive mean and sd, and the pull.
 
     It is the mean over the experiment's abscissa of the prediction without noise.
     """
@@ -37,6 +48,7 @@ class Outcome:
     q95: float
     prior_mean: float
     prior_sd: float
+    pull: float
 
     @property
     def left(self) -> float:
@@ -45,8 +57,8 @@ class Outcome:
 
     @property
     def informed(self) -> bool:
-        """Whether the data leave clearly less of the spread than the prior had."""
-        return self.left < LEFT
+        """Whether the data say more about it than the prior."""
+        return self.pull < PULLED
 
 
 def outcomes(likelihood: Likelihood, posterior: Posterior) -> tuple[Outcome, ...]:
@@ -66,7 +78,8 @@ def outcomes(likelihood: Likelihood, posterior: Posterior) -> tuple[Outcome, ...
                 in_chunks(likelihood.forward, draws[:, :p], block.c, block.x)[..., wanted].mean(axis=1)
                 for draws in (theta, prior)
             )
-            found += _of(likelihood, label(block.experiment), wanted, after, before)
+            pulls = _pulls(likelihood, block, wanted, posterior)
+            found += _of(likelihood, label(block.experiment), wanted, after, before, pulls)
     return tuple(found)
 
 
@@ -76,7 +89,9 @@ def not_informed(found: Sequence[Outcome]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(o.observable for o in found if o.observable not in known))
 
 
-def _of(likelihood: Likelihood, experiment: str, wanted: Sequence[int], after: Floats, before: Floats) -> list[Outcome]:
+def _of(
+    likelihood: Likelihood, experiment: str, wanted: Sequence[int], after: Floats, before: Floats, pulls: Floats
+) -> list[Outcome]:
     made = []
     for k, j in enumerate(wanted):
         observable = likelihood.forward.observables[j]
@@ -86,10 +101,31 @@ def _of(likelihood: Likelihood, experiment: str, wanted: Sequence[int], after: F
             made.append(
                 Outcome(
                     experiment, observable.name, observable.unit, float(values.mean()), float(values.std()),
-                    float(low), float(high), float(prior.mean()), float(prior.std()),
+                    float(low), float(high), float(prior.mean()), float(prior.std()), float(pulls[k]),
                 )
             )  # fmt: skip
     return made
+
+
+def _pulls(likelihood: Likelihood, block: Block, wanted: Sequence[int], posterior: Posterior) -> Floats:
+    """The pull (k,) of the wanted numbers; 1 where they depend on nothing."""
+    flat = posterior.theta.reshape(-1, posterior.theta.shape[-1])
+    theta = flat[:: max(1, len(flat) // POINTS)][:POINTS]
+    p = len(likelihood.forward.space)
+    found = information(likelihood, theta)
+    shifts = STEP * found.reach[:, :, None] * np.eye(p)
+    with np.errstate(all="ignore"):
+        ahead, behind = (
+            np.asarray(likelihood.forward(theta[:, None, :p] + side * shifts, block.c, block.x))[..., wanted]
+            for side in (1.0, -1.0)
+        )
+    slopes = (ahead - behind).mean(axis=-2) / (2.0 * STEP)
+    good = found.finite & np.isfinite(slopes).all(axis=(1, 2))
+    if not good.any():
+        return np.ones(len(wanted))
+    blind = np.linalg.solve(np.eye(p) + found.matrix[good], slopes[good])
+    size, left = (np.sum(part**2, axis=(0, 1)) for part in (slopes[good], blind))
+    return np.sqrt(np.where(size > 0, left / np.where(size > 0, size, 1.0), 1.0))
 
 
 def _thinned(draws: Floats) -> Floats:

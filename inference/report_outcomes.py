@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from twin.inference.outcomes import LEFT, Outcome
+from twin.inference.outcomes import PULLED, Outcome
 from twin.inference.posterior import Posterior
 from twin.inference.report_numbers import digits, interval, mean_and_sd, percent, unit_text
 from twin.inference.report_tables import Section
@@ -16,7 +16,7 @@ def outcomes(posterior: Posterior, summary: Mapping[str, Any]) -> Section | None
     found = tuple(Outcome(**entry) for entry in posterior.metadata.get("outcomes", ()))
     if not found:
         return None
-    content = {"rows": [_row(o) for o in found], "limit": percent(LEFT)}
+    content = {"rows": [_row(o) for o in found], "limit": percent(PULLED)}
     return Section("What was not measured", "outcomes", "outcomes.html.j2", content)
 
 
@@ -30,5 +30,6 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "posterior": mean_and_sd(outcome.mean, outcome.sd),
         "interval": interval(outcome.q05, outcome.q95, form),
         "left": percent(outcome.left),
+        "pull": percent(outcome.pull),
         "flags": () if outcome.informed else (FLAG,),
     }

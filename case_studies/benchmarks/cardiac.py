@@ -8,6 +8,7 @@ Patients are drawn from the default prior at heart rates of 40-160 per minute; t
 central differences of LSODA, and beats per second beside LSODA's on the same core.
 """
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,7 @@ import torch
 
 from twin.arrays import Array
 from twin.case_studies.benchmarks.table import Row, options, remark, show
+from twin.case_studies.workers import workers
 from twin.model import Fields
 from twin.models import catalogue
 from twin.models.cardiac.groups import groups_of
@@ -121,6 +123,21 @@ def rate(beats: Beats, theta: Floats, c: Floats) -> float:
     return REPEATS * BATCH / (time.perf_counter() - begin)
 
 
+def rate_of_shipped(which: int) -> float:
+    """Beats per second of the shipped network of a number, in a process of its own."""
+    torch.set_num_threads(1)
+    return rate(load(catalogue.shipped(default)[which], default).fields, *patients(BATCH, 17))
+
+
+def together(which: int) -> dict[str, Any]:
+    """The rate of all cores, each working in a process of its own at the same time."""
+    cores = len(os.sched_getaffinity(0))
+    with workers(cores) as executor:
+        list(executor.map(rate_of_shipped, [which] * cores))  # every process has begun and has compiled
+        found = list(executor.map(rate_of_shipped, [which] * cores))
+    return {"what": f"network on {cores} cores at once", "beats/s": sum(found)}
+
+
 def main() -> None:
     """Prints the tables."""
     asked = options(__doc__)
@@ -139,7 +156,8 @@ def main() -> None:
     ]
     for rounds in ROUNDS:
         rows.append(accuracy(f"no network, {rounds} corrections", corrected(rounds), theta, c, true))
-    rows.append({"what": "LSODA, ideal valves", "beats/s": lsoda})
+    rows.append(together(0))
+    rows.append({"what": "LSODA, ideal valves, one core", "beats/s": lsoda})
     for row in rows:
         row["times LSODA"] = row["beats/s"] / lsoda
     show("mean absolute errors over patients, one core", rows, as_json=asked.as_json)

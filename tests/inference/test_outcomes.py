@@ -64,6 +64,9 @@ def test_what_follows_from_the_data_is_informed_and_what_does_not_keeps_its_prio
     after = SD / np.sqrt(1 + SD**2)
     assert found["near"].sd == pytest.approx(np.hypot(after, 0.05), rel=0.1)
     assert found["near"].prior_sd == pytest.approx(np.hypot(1.0, 0.05), rel=0.1)
+    lam = 1 / SD**2
+    assert found["near"].pull == pytest.approx(np.hypot(1 / (1 + lam), 0.05) / np.hypot(1.0, 0.05), rel=1e-3)
+    assert found["far"].pull == pytest.approx(1.0)
     assert found["near"].informed
     assert found["far"].left == pytest.approx(1.0, abs=0.1)
     assert not_informed(tuple(found.values())) == ("far",)
@@ -78,6 +81,22 @@ def test_draws_without_a_prediction_are_left_out_of_both_sides() -> None:
     half_normal = np.sqrt(1 - 2 / np.pi)
     assert far.sd == pytest.approx(half_normal, rel=0.1)
     assert far.prior_sd == pytest.approx(half_normal, rel=0.1)
+
+
+@dataclass(frozen=True)
+class Sum(Two):
+    """seen = a, near = a, far = a + b with a narrow prior of b: the spread falls, and what is left is the prior's."""
+
+    def __call__(self, theta: Array, c: Array, x: Array) -> Array:
+        a, b = (theta[..., i, None] + 0.0 * x[:, 0] for i in (0, 1))
+        return namespace(theta).stack([a, a, a + b], axis=-1)
+
+
+def test_a_narrower_spread_that_is_all_the_priors_does_not_count_as_informed() -> None:
+    far = by_name(outcomes(*measured(Sum(), "seen")))["far"]
+    assert far.left == pytest.approx(np.sqrt(0.5), abs=0.05)
+    assert far.pull == pytest.approx(np.sqrt(0.5), abs=0.01)
+    assert not far.informed
 
 
 def test_report_and_summary_name_what_the_data_do_not_inform(with_outcomes: Posterior) -> None:
