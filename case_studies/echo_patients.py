@@ -33,7 +33,7 @@ class Plan:
     seconds: float = 2.7
     label_sd: float = 0.03
     reader_steps: int = 4000
-    guide_steps: int = 6000
+    guide_steps: int = 4000
     pressured: int = 30
     seed: int = 2
 

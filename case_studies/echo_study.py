@@ -39,6 +39,7 @@ from twin.case_studies.echo_posterior import (
 )
 from twin.case_studies.echo_reader import Shelf, calibrate, load_shelf, read_curves, train_reader
 from twin.case_studies.forwards import forward_of
+from twin.collocation import RadauIIA
 from twin.inference.amortised import Decoder, Guide, weigh_guide
 from twin.inference.amortised_ladder import refine
 from twin.models import cardiac_loop
@@ -49,6 +50,8 @@ from twin.reading import CurveReader
 from twin.surrogate import Surrogate
 
 KHAT = 0.7
+FAST = RadauIIA(4)
+"""The loop's own six stages are for pressures; volumes with four err by 0.03 mL on average, in half the time."""
 SOLVED = 25
 """Draws of a video at which pressures are solved for."""
 COVERED = (85.0, 95.0)
@@ -100,7 +103,7 @@ def shipped_curve() -> EchoCurve:
     def network(features: Array) -> Array:
         return surrogate.network({name: like(w, features) for name, w in surrogate.weights.items()}, features)
 
-    return EchoCurve(partial(beat_by, network))
+    return EchoCurve(partial(beat_by, network, scheme=FAST))
 
 
 def prepare(plan: Plan, out: Path, shelf: Shelf, clock: dict[str, float]) -> Tools:

@@ -43,11 +43,11 @@ def render(posterior: Posterior, summary: Mapping[str, Any]) -> str:
     require_match(posterior, summary)
     rows = check_rows(run_checks(posterior), summary["checks"])
     uninformed = [name for name, entry in summary["parameters"].items() if not entry["informed"]]
-    uninformed += not_informed([Outcome(**entry) for entry in posterior.metadata.get("outcomes", ())])
+    blind = not_informed([Outcome(**entry) for entry in posterior.metadata.get("outcomes", ())])
     made = (maker(posterior, summary) for maker in SECTIONS)
     content = {
         "title": " ".join(str(summary[key]) for key in ("model", "preset") if summary.get(key)) or "calibration",
-        "verdict": verdict_of(summary.get("verdict", "unchecked"), rows, uninformed),
+        "verdict": verdict_of(summary.get("verdict", "unchecked"), rows, uninformed, blind),
         "disclaimer": posterior.metadata.get("disclaimer"),
         "facts": _facts(posterior, summary),
         "sections": [checks(rows), *(section for section in made if section is not None)],

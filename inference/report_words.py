@@ -177,8 +177,11 @@ def _limit(limit: Any, sign: str) -> str:
     return f"{sign} {given(float(limit))}".strip()
 
 
-def verdict_of(verdict: str, rows: Sequence[Row], uninformed: Sequence[str]) -> Verdict:
-    """The verdict and the checks in plain words. ValueError for a verdict that does not exist."""
+def verdict_of(verdict: str, rows: Sequence[Row], uninformed: Sequence[str], unmeasured: Sequence[str] = ()) -> Verdict:
+    """The verdict and the checks in plain words, with the parameters and numbers that the data do not inform.
+
+    ValueError for a verdict that does not exist.
+    """
     if verdict not in VERDICTS:
         raise ValueError(f"expected a verdict among {', '.join(VERDICTS)}, got {verdict!r}")
     tone, headline, sentence = VERDICTS[verdict]
@@ -196,4 +199,9 @@ def verdict_of(verdict: str, rows: Sequence[Row], uninformed: Sequence[str]) -> 
     if uninformed:
         what = ", ".join(uninformed)
         sentences.append(f"Not informed by your data: {what}. Their posterior is hardly narrower than the prior.")
+    if unmeasured:
+        what = ", ".join(unmeasured)
+        sentences.append(
+            f"Neither measured nor informed by your data: {what}. What is predicted of them is the prior's."
+        )
     return Verdict(tone, ICONS[tone], headline, tuple(sentences), failed)

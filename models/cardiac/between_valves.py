@@ -70,11 +70,11 @@ def equations(groups: Groups, eps: Array, mitral: Floats, aortic: Floats) -> Lin
     return Linear(matrix, xp.stack(source, axis=-1))
 
 
-def beat_between(groups: Groups, when: Instants) -> dict[str, PiecewiseField]:
-    """The periodic solution, by ``FIELDS``."""
+def beat_between(groups: Groups, when: Instants, scheme: RadauIIA = SCHEME) -> dict[str, PiecewiseField]:
+    """The periodic solution, by ``FIELDS``; fewer stages are quicker and less exact."""
     xp = namespace(groups.tau)
     knots = when.knots
-    y, step = _stages(groups, knots)
+    y, step = _stages(groups, knots, scheme)
     transfer, driven = y[..., -1, :, :4], y[..., -1, :, 4]
     start = _closed(transfer, driven)
     found = []
@@ -83,15 +83,15 @@ def beat_between(groups: Groups, when: Instants) -> dict[str, PiecewiseField]:
         found.append(xp.concat([start[..., None, :], values], axis=-2))
         start = values[..., -1, :]
     state = xp.stack(found, axis=-3)
-    return {name: PiecewiseField(knots, state[..., i], SCHEME) for i, name in enumerate(FIELDS)}
+    return {name: PiecewiseField(knots, state[..., i], scheme) for i, name in enumerate(FIELDS)}
 
 
-def _stages(groups: Groups, knots: Array) -> tuple[Array, Array]:
+def _stages(groups: Groups, knots: Array, scheme: RadauIIA) -> tuple[Array, Array]:
     """Y and z at all stages of all pieces (*batch, P, n, 4, 5), and the lengths of the pieces (*batch, P)."""
     xp = namespace(knots)
-    n = SCHEME.stages
+    n = scheme.stages
     step = knots[..., 1:] - knots[..., :-1]
-    phase = knots[..., :-1, None] + step[..., None] * like(SCHEME.nodes[1:], knots)
+    phase = knots[..., :-1, None] + step[..., None] * like(scheme.nodes[1:], knots)
     flat = (*step.shape[:-1], -1)
     system = equations(
         groups, elastance(groups, xp.reshape(phase, flat)), np.repeat(MITRAL, n), np.repeat(AORTIC, n),
@@ -99,7 +99,7 @@ def _stages(groups: Groups, knots: Array) -> tuple[Array, Array]:
     shape = (*step.shape, n)
     matrix = xp.reshape(system.matrix, (*shape, 4, 4)) * step[..., None, None, None]
     source = xp.reshape(system.source, (*shape, 4)) * step[..., None, None]
-    slopes = SCHEME.slopes[1:]
+    slopes = scheme.slopes[1:]
     between = like(np.einsum("ij,ab->iajb", slopes[:, 1:], np.eye(4)), knots)
     at_once = like(np.eye(n)[:, None, :, None], knots) * matrix[..., :, :, None, :]
     left = xp.reshape(between - at_once, (*step.shape, 4 * n, 4 * n))

@@ -12,10 +12,11 @@ import numpy as np
 import torch
 
 from twin.arrays import Array, like
+from twin.collocation import RadauIIA
 from twin.experiment import Experiment
 from twin.model import Coordinate, Fields, Mask, Observable, Rows
 from twin.models.cardiac import bedside
-from twin.models.cardiac.between_valves import beat_between
+from twin.models.cardiac.between_valves import SCHEME, beat_between
 from twin.models.cardiac.clinic import OBSERVABLES, TIME
 from twin.models.cardiac.groups import groups_of
 from twin.models.cardiac.instants import NAMES, instants, instants_at
@@ -31,12 +32,12 @@ from twin.table import Table
 from twin.training.recipe import Recipe
 
 
-def beat_by(network: Callable[[Array], Array], loop: Loop) -> Fields:
+def beat_by(network: Callable[[Array], Array], loop: Loop, *, scheme: RadauIIA = SCHEME) -> Fields:
     """The beat of patients (*batch,) between the instants that a network gives."""
     groups = groups_of(loop)
     logs = groups.stack()
     features = (logs - like(CENTRE, logs)) / like(WIDTH, logs)
-    return beat_between(groups, instants(network(features), groups.tau))
+    return beat_between(groups, instants(network(features), groups.tau), scheme)
 
 
 @dataclass(frozen=True)
