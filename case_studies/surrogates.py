@@ -71,11 +71,13 @@ def build(
 ) -> Surrogate:
     """A surrogate with its record: how it was trained, from how many solves, and its held-out errors.
 
+    Presets that share a network share its training and its errors, those of ``model.trained_as``.
     When training was stopped early the errors are left out, and inference refuses the surrogate until it is done.
     ValueError for an unknown mode.
     """
     if mode not in MODES:
         raise ValueError(f"no mode {mode!r}{nearest(mode, tuple(MODES))}")
+    model = model.trained_as
     chosen = recipe or model.recipe
     begin = time.perf_counter()
     solves = None if mode == "physics" else reference_solves(model, n=chosen.solves, points=chosen.points, seed=seed)
@@ -97,7 +99,7 @@ def build(
         },
         "versions": {name: version(name) for name in ("torch", "numpy", "scipy")},
     }
-    surrogate = Surrogate(model.trained_as, chosen.network, weights_to_numpy(trained.weights), mode, None, record)
+    surrogate = Surrogate(model, chosen.network, weights_to_numpy(trained.weights), mode, None, record)
     return judged(surrogate, seed + HOLDOUT_SEED, holdout) if trained.finished else surrogate
 
 
