@@ -65,6 +65,8 @@ def warnings(
 
 def untouched(found: Sequence[Direction], names: Sequence[str]) -> list[str]:
     """Parameters on which no measured value depends: all their information Σ λ weight² is rounding."""
+    if not found:
+        return []
     own = sum(d.eigenvalue * d.weights**2 for d in found)
     return [name for name, amount in zip(names, np.broadcast_to(own, len(names)), strict=True) if amount < ROUNDING]
 

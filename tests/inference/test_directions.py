@@ -36,6 +36,16 @@ def test_a_well_known_pair_is_not_warned_of_and_a_tied_one_is() -> None:
     ]
 
 
+def test_what_acts_on_nothing_is_said_once_and_many_sloppy_combinations_share_a_sentence() -> None:
+    names = ("a", "b", "c", "d", "e", "f", "g")
+    strengths = np.array([9.0, 0.5, 0.3, 0.2, 0.1, 0.0, 0.0])
+    said = warnings(directions(names, np.diag(strengths)), names, strengths / (1 + strengths), np.eye(7), ())
+    assert said[0] == "Nothing that was measured depends on f and g: the data leave them at their priors."
+    assert said[1].endswith("b (0.71); c (0.55); d (0.45); e (0.32).")
+    assert said[2] == "Expected to stay close to their priors: c, d and e."
+    assert len(said) == 3
+
+
 def test_the_headline_counts() -> None:
     found = directions(("a", "b"), np.diag([4.0, 0.1]))
     assert headline(found) == "The data inform 1 of 2 combinations of the parameters better than their priors do."
