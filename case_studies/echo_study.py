@@ -51,7 +51,7 @@ from twin.surrogate import Surrogate
 
 KHAT = 0.7
 FAST = RadauIIA(4)
-"""The loop's own six stages are for pressures; volumes with four err by 0.03 mL on average, in half the time."""
+"""The loop's own six stages are for pressures; volumes need four (``test_echo_curve.py``)."""
 SOLVED = 25
 """Draws of a video at which pressures are solved for."""
 COVERED = (85.0, 95.0)

@@ -67,8 +67,8 @@ def untouched(found: Sequence[Direction], names: Sequence[str]) -> list[str]:
     """Parameters on which no measured value depends: all their information Σ λ weight² is rounding."""
     if not found:
         return []
-    own = sum(d.eigenvalue * d.weights**2 for d in found)
-    return [name for name, amount in zip(names, np.broadcast_to(own, len(names)), strict=True) if amount < ROUNDING]
+    own = np.sum([d.eigenvalue * d.weights**2 for d in found], axis=0)
+    return [name for name, amount in zip(names, own, strict=True) if amount < ROUNDING]
 
 
 def _sloppy(found: Sequence[Direction]) -> list[str]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from twin.forward import in_chunks
 from twin.inference.blocks import Block, label
-from twin.inference.information import STEP, information
+from twin.inference.information import STEP, Information, information
 from twin.inference.likelihood import Likelihood
 from twin.inference.posterior import Posterior
 from twin.space import Floats
@@ -66,7 +66,9 @@ def outcomes(likelihood: Likelihood, posterior: Posterior) -> tuple[Outcome, ...
 
     Draws where the prediction is not finite are left out, on both sides.
     """
-    theta, prior = _thinned(posterior.theta.reshape(-1, posterior.theta.shape[-1])), _thinned(posterior.prior)
+    flat = posterior.theta.reshape(-1, posterior.theta.shape[-1])
+    theta, prior, few = _thinned(flat, DRAWS), _thinned(posterior.prior, DRAWS), _thinned(flat, POINTS)
+    known: Information | None = None
     p = len(likelihood.forward.space)
     found: list[Outcome] = []
     for block in likelihood.blocks:
@@ -78,7 +80,8 @@ def outcomes(likelihood: Likelihood, posterior: Posterior) -> tuple[Outcome, ...
                 in_chunks(likelihood.forward, draws[:, :p], block.c, block.x)[..., wanted].mean(axis=1)
                 for draws in (theta, prior)
             )
-            pulls = _pulls(likelihood, block, wanted, posterior)
+            known = known or information(likelihood, few)
+            pulls = _pulls(likelihood, block, wanted, few, known)
             found += _of(likelihood, label(block.experiment), wanted, after, before, pulls)
     return tuple(found)
 
@@ -107,12 +110,9 @@ def _of(
     return made
 
 
-def _pulls(likelihood: Likelihood, block: Block, wanted: Sequence[int], posterior: Posterior) -> Floats:
-    """The pull (k,) of the wanted numbers; 1 where they depend on nothing."""
-    flat = posterior.theta.reshape(-1, posterior.theta.shape[-1])
-    theta = flat[:: max(1, len(flat) // POINTS)][:POINTS]
+def _pulls(likelihood: Likelihood, block: Block, wanted: Sequence[int], theta: Floats, found: Information) -> Floats:
+    """The pull (k,) of the wanted numbers by the information at draws θ (n, P); 1 where they depend on nothing."""
     p = len(likelihood.forward.space)
-    found = information(likelihood, theta)
     shifts = STEP * found.reach[:, :, None] * np.eye(p)
     with np.errstate(all="ignore"):
         ahead, behind = (
@@ -128,5 +128,5 @@ def _pulls(likelihood: Likelihood, block: Block, wanted: Sequence[int], posterio
     return np.sqrt(np.where(size > 0, left / np.where(size > 0, size, 1.0), 1.0))
 
 
-def _thinned(draws: Floats) -> Floats:
-    return draws[:: max(1, len(draws) // DRAWS)][:DRAWS]
+def _thinned(draws: Floats, most: int) -> Floats:
+    return draws[:: max(1, len(draws) // most)][:most]
