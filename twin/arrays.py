@@ -18,12 +18,19 @@ from array_api_compat import (
     is_torch_array,
 )
 
+from twin import scalars
+
 Array = Any
 """A NumPy, PyTorch or JAX array. The three share no base class; shapes are in the docstrings."""
 
 
 def namespace(*arrays: Array) -> ModuleType:
-    """Array namespace of the arguments; numbers and NumPy constants give way to PyTorch and JAX arrays."""
+    """Array namespace of the arguments; numbers and NumPy constants give way to PyTorch and JAX arrays.
+
+    Python numbers alone get functions of single numbers (``scalars.py``).
+    """
+    if all(type(a) is float for a in arrays) and arrays:
+        return scalars
     known = [a for a in arrays if is_array_api_obj(a)]
     foreign = [a for a in known if not is_numpy_array(a)]
     chosen = foreign or known
@@ -36,6 +43,8 @@ def like(value: Array, reference: Array) -> Array:
     xp = namespace(reference)
     if is_array_api_obj(value) and namespace(value) is xp and value.dtype == reference.dtype:
         return value
+    if xp is scalars:
+        return float(value)
     if is_numpy_array(reference):
         return xp.asarray(value, dtype=reference.dtype)
     return xp.asarray(value, dtype=reference.dtype, device=device(reference))
