@@ -1,0 +1,81 @@
+"""What may be unknown about an engine in service, with priors: health of its parts, its build, its sensors."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from twin.arrays import Array
+from twin.models.engine.constants import Ambient, Engine
+from twin.priors import LogNormal, Normal, Uniform
+from twin.space import Parameter, Space
+
+NOMINAL = Engine()
+CM2 = 1e-4
+"""m² of 1 cm²."""
+NATH = "Nath et al. 2023, DOI 10.1038/s41598-023-39989-4; value of the release TCDI_EGR_VGT"
+SUBMODELS = "largest errors of the submodels on 82 stationary points, Wahlström and Eriksson 2011"
+SPREAD = "weakly informative, 90 % within 8 % of a new part"
+
+_A_EGR, _A_VGT = NOMINAL.A_egrmax / CM2, NOMINAL.A_vgtmax / CM2
+
+ACTUATED = (
+    Parameter("A_egrmax", "cm^2", LogNormal(_A_EGR, 0.15), _A_EGR, "largest area of the EGR valve", NATH,
+              0.55 * _A_EGR, 1.4 * _A_EGR),
+    Parameter("eta_sc", "1", Normal(1.10, 0.05), NOMINAL.eta_sc, "correction of the exhaust's temperature for the "
+              "Seliger cycle's ideal", NATH, 0.9, 1.3),
+    Parameter("h_tot", "W/m^2/K", LogNormal(NOMINAL.h_tot, 0.25), NOMINAL.h_tot, "heat transfer of the exhaust pipes",
+              NATH, 0.4 * NOMINAL.h_tot, 2.5 * NOMINAL.h_tot),
+    Parameter("A_vgtmax", "cm^2", LogNormal(_A_VGT, 0.08), _A_VGT, "largest area of the turbine's nozzles", NATH,
+              0.7 * _A_VGT, 1.4 * _A_VGT),
+)  # fmt: skip
+TURBOCHARGER = (
+    Parameter("k_eta_c", "1", Normal(1.0, 0.05), 0.999, "compressor's efficiency over that of a new one", SPREAD,
+              0.8, 1.1),
+    Parameter("k_eta_t", "1", Normal(1.0, 0.05), 0.999, "turbine's efficiency over that of a new one", SPREAD,
+              0.8, 1.1),
+    Parameter("k_Wc", "1", LogNormal(1.0, 0.05), 1.0, "compressor's flow over that of a new one", SUBMODELS, 0.8, 1.2),
+)  # fmt: skip
+BUILD = (
+    Parameter("k_vol", "1", LogNormal(1.0, 0.01), 1.0, "flow into the cylinders over that of the submodel", SUBMODELS,
+              0.9, 1.1),
+    Parameter("V_im", "L", LogNormal(22.0, 0.10), 22.0, "volume of the intake manifold", "release TCDI_EGR_VGT; 45 L "
+              "in the paper", 12.0, 40.0),
+    Parameter("J_t", "kg*cm^2", LogNormal(2.0, 0.15), 2.0, "inertia of the turbocharger", "release TCDI_EGR_VGT",
+              1.0, 4.0),
+    Parameter("fuel_bias", "1", Normal(0.0, 0.02), 0.0, "share by which more fuel is injected than the control unit "
+              "says", "injectors' tolerance", -0.1, 0.1),
+)  # fmt: skip
+SENSORS = (
+    Parameter("gain_p_im", "1", Normal(1.0, 0.03), 1.0, "reading over true intake pressure", "drifting sensor", 0.8, 1.2),
+    Parameter("gain_p_em", "1", Normal(1.0, 0.03), 1.0, "reading over true exhaust pressure", "drifting sensor",
+              0.8, 1.2),
+    Parameter("gain_W_egr", "1", Normal(1.0, 0.10), 1.0, "reading over true EGR flow", "drifting sensor", 0.5, 1.5),
+    Parameter("offset_W_egr", "kg/s", Normal(0.0, 0.005), 0.0, "reading less true EGR flow", "drifting sensor",
+              -0.05, 0.05),
+)  # fmt: skip
+
+AMBIENT = Space(
+    (
+        Parameter("p_amb", "kPa", Uniform(70.0, 108.0), 101.11134146341463, "ambient pressure", "known input"),
+        Parameter("T_amb", "K", Uniform(250.0, 325.0), 298.4636219512196, "ambient temperature", "known input"),
+        Parameter("T_im", "K", Uniform(270.0, 360.0), 300.6185731707316, "temperature behind the intercooler",
+                  "known input"),
+        Parameter("settle", "s", Uniform(0.0, 60.0), 10.0, "how long readings are left out at the start, and after "
+                  "gaps: nothing says at which state a record begins, and it has faded by then", "chosen"),
+    )
+)  # fmt: skip
+
+IN_SI: Mapping[str, float] = {"A_egrmax": CM2, "A_vgtmax": CM2, "V_im": 1e-3, "J_t": 1e-4}
+"""SI units of one unit of a parameter."""
+
+
+def engine_of(values: Mapping[str, Array], base: Engine = NOMINAL) -> Engine:
+    """The engine with constants by the parameters' names and units; those of sensors are no part of it."""
+    known = {name: IN_SI.get(name, 1.0) * value for name, value in values.items() if hasattr(base, name)}
+    bias = values.get("fuel_bias")
+    extensions = base.extensions if bias is None else replace(base.extensions, fuel_bias=bias)
+    return replace(base, extensions=extensions, **known)
+
+
+def ambient_of(c: Array) -> Ambient:
+    """The air of conditions (k,) or (*batch, k) in the order of ``AMBIENT``."""
+    return Ambient(p_amb=1e3 * c[..., 0], T_amb=c[..., 1], T_im=c[..., 2])
