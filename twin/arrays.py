@@ -27,10 +27,15 @@ Array = Any
 def namespace(*arrays: Array) -> ModuleType:
     """Array namespace of the arguments; numbers and NumPy constants give way to PyTorch and JAX arrays.
 
-    Python numbers alone get functions of single numbers (``scalars.py``).
+    Python numbers alone get functions of single numbers (``scalars.py``), dual numbers those that carry their
+    derivatives along (``dual.py``).
     """
     if all(type(a) is float for a in arrays) and arrays:
         return scalars
+    for a in arrays:
+        if getattr(a, "carries_derivatives", False):
+            own: ModuleType = a.__array_namespace__()
+            return own
     known = [a for a in arrays if is_array_api_obj(a)]
     foreign = [a for a in known if not is_numpy_array(a)]
     chosen = foreign or known

@@ -92,7 +92,7 @@ class Surrogate:
         if self.errors is None:
             raise ValueError("this surrogate's error was never measured; hold it against the reference solver first")
         end = self.model.abscissa(to_numpy(c), 2)[-1, 0]
-        return self.errors.at(to_numpy(c), to_numpy(x)[:, 0] / end)
+        return self.errors.at(to_numpy(c), to_numpy(x)[:, 0] / end).seen_through(self.model.as_trained)
 
 
 def digest_of(model: Trainable) -> str:
@@ -194,7 +194,7 @@ def load(path: Path, model: Trainable) -> Surrogate:
         network=network_from(header["network"]),
         weights=weights,
         mode=header["mode"],
-        errors=_error_model(errors, len(model.space) + len(model.conditions)) if errors else None,
+        errors=_error_model(errors, len(origin.space) + len(origin.conditions)) if errors else None,
         record=header["record"],
     )
 

@@ -101,6 +101,10 @@ class DiffusionSPM:
         """Itself: no other preset shares its network."""
         return self
 
+    def as_trained(self, theta: Array) -> Array:
+        """The same: presets differ by their priors alone."""
+        return theta
+
     @property
     def dimension(self) -> int:
         """Coordinates of a collocation point: parameters, conditions, time."""

@@ -68,6 +68,10 @@ class LimitCycle:
         """The preset whose network this one shares: the equations do not know the priors."""
         return self if self.sibling is None else self.sibling
 
+    def as_trained(self, theta: Array) -> Array:
+        """The same: presets differ by their priors alone."""
+        return theta
+
     def loop(self, theta: Array, c: Array) -> Loop:
         """The patient that θ (*batch, p) and c (k,) or (*batch, k) describe."""
         values = self.named(theta)

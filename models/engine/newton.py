@@ -5,8 +5,8 @@ The stages y_i (i = 1 … s) of the method Radau IIA (``twin/collocation.py``) o
     R_i = Σ_j D_ij y_j + D_i0 y_0 - h f(y_i) = 0,        ∂R_i/∂y_j = D_ij I - δ_ij h ∂f/∂y(y_i)
 
 Of s = 1 this is implicit Euler. The blocks 3 x 3 are eliminated one after the other, entry by entry over a batch, so
-that the same code runs under NumPy, PyTorch and JAX. Derivatives ∂f/∂y are differences, and no derivative by
-parameters flows through them or the guess: that of y - (∂R/∂y)⁻¹ R is the implicit function theorem's up to terms of
+that the same code runs under NumPy, PyTorch and JAX. ∂f/∂y is exact (``twin/dual.py``), and no derivative by
+parameters flows through it or the guess: that of y - (∂R/∂y)⁻¹ R is the implicit function theorem's up to terms of
 the guess's error.
 """
 
@@ -15,13 +15,13 @@ from typing import Any
 
 from twin.arrays import Array, detached, like, namespace
 from twin.collocation import RadauIIA
+from twin.dual import variables
 
-DIFFERENCE = 1e-6
 LEAST, MOST = 0.4, 2.5
 """Factors by which one iteration may change a state."""
 
-Rate = Callable[[Array], Array]
-"""Scaled states (3, *stages, *batch) -> their rates [1/s]; axes in between may be added after the first."""
+Rate = Callable[[Any], Any]
+"""Scaled states (3, s, *batch), or as many dual numbers (s, *batch), -> their rates [1/s]."""
 
 
 def residual(stages: Array, start: Array, h: Array, rate: Rate, scheme: RadauIIA) -> Array:
@@ -46,13 +46,10 @@ def improved(
 
 
 def jacobian(y: Array, rate: Rate) -> Array:
-    """∂f_i/∂y_j (3, 3, s, *batch) by differences."""
+    """∂f_i/∂y_j (3, 3, s, *batch)."""
     xp = namespace(y)
-    size = DIFFERENCE * y
-    zero = xp.zeros_like(y[0])
-    shifts = xp.stack([xp.stack([size[i] if i == j else zero for j in range(3)], axis=0) for i in range(3)], axis=1)
-    moved = rate(xp.concat([y[:, None], y[:, None] + shifts], axis=1))
-    return (moved[:, 1:] - moved[:, :1]) / size[None]
+    found = rate(variables([y[0], y[1], y[2]]))
+    return xp.moveaxis(found.slope, 0, 1)
 
 
 def solve(scheme: RadauIIA, hJ: Array, right: Array) -> Array:

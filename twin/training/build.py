@@ -29,6 +29,10 @@ class Trainable(Model, Protocol):
         """The model whose network this one shares: itself, unless they differ by their priors alone."""
         ...
 
+    def as_trained(self, theta: Array) -> Array:
+        """θ of ``trained_as`` (*batch, p') for this model's θ (*batch, p): what it does not know of is nominal."""
+        ...
+
     @property
     def inputs(self) -> int:
         """Features the network sees."""
