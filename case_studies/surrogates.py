@@ -73,12 +73,14 @@ def build(
 
     Presets that share a network share its training and its errors, those of ``model.trained_as``.
     When training was stopped early the errors are left out, and inference refuses the surrogate until it is done.
-    ValueError for an unknown mode.
+    ValueError for an unknown mode, and for one that the model does not offer.
     """
     if mode not in MODES:
         raise ValueError(f"no mode {mode!r}{nearest(mode, tuple(MODES))}")
     model = model.trained_as
     chosen = recipe or model.recipe
+    if mode != "physics" and chosen.solves == 0:
+        raise ValueError(f"{model.name} is trained by its equations alone, with --mode physics; got --mode {mode}")
     begin = time.perf_counter()
     solves = None if mode == "physics" else reference_solves(model, n=chosen.solves, points=chosen.points, seed=seed)
     solving = time.perf_counter() - begin

@@ -26,7 +26,7 @@ class Dual:
     __array_ufunc__ = None
 
     def __array_namespace__(self, api_version: str | None = None) -> ModuleType:
-        """This module."""
+        """Of its functions: the module itself."""
         return sys.modules[__name__]
 
     def __add__(self, other: Any) -> "Dual":

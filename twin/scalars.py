@@ -11,7 +11,7 @@ __all__ = [
     "minimum", "ones_like", "pi", "sin", "sqrt", "tan", "tanh", "where", "zeros_like",
 ]  # fmt: skip
 
-abs = abs  # noqa: A001, PLW0127, the array API's name
+abs = abs
 
 
 def where(condition: bool, x: float, y: float) -> float:

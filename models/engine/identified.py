@@ -162,7 +162,7 @@ class AirPath:
         return np.ones(y.shape[:-1], dtype=bool)
 
     def abscissa(self, c: Floats, n: int) -> Floats:
-        """n rows (n, 5) over 60 s: the standard transient under nominal conditions, others have one each of their own."""
+        """n rows (n, 5) over 60 s: the standard transient under nominal conditions, one of their own under others."""
         nominal = np.array_equal(c, self.conditions.nominal)
         whole = transient(SEED) if nominal else random_transient(crc32(np.ascontiguousarray(c).tobytes()))
         t = np.linspace(0.0, DURATION, n)
@@ -191,4 +191,3 @@ def step_of(x: Array) -> tuple[Array, Drive]:
     xp = namespace(x)
     columns = xp.moveaxis(x, -1, 0)
     return columns[:3], Drive(*(columns[3 * i : 3 * i + 3] for i in range(1, 5)))
-

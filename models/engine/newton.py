@@ -34,9 +34,7 @@ def residual(stages: Array, start: Array, h: Array, rate: Rate, scheme: RadauIIA
     return xp.stack(rows, axis=1) + known - h * rate(stages)
 
 
-def improved(
-    guess: Array, start: Array, h: Array, rate: Rate, frozen: Rate, scheme: RadauIIA
-) -> Array:
+def improved(guess: Array, start: Array, h: Array, rate: Rate, frozen: Rate, scheme: RadauIIA) -> Array:
     """Stages (3, s, *batch) after one iteration; ``frozen`` is ``rate`` through which no derivative flows."""
     xp = namespace(guess)
     y = detached(guess)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from twin.arrays import Array
 from twin.models.engine.constants import Ambient, Engine
-from twin.priors import LogNormal, Normal, Uniform
+from twin.priors import HalfNormal, LogNormal, Normal, Uniform
 from twin.space import Parameter, Space
 
 NOMINAL = Engine()
@@ -28,9 +28,9 @@ ACTUATED = (
               0.7 * _A_VGT, 1.4 * _A_VGT),
 )  # fmt: skip
 TURBOCHARGER = (
-    Parameter("k_eta_c", "1", Normal(1.0, 0.05), 0.999, "compressor's efficiency over that of a new one", SPREAD,
+    Parameter("k_eta_c", "1", Normal(1.0, 0.05), 1.0, "compressor's efficiency over that of a new one", SPREAD,
               0.8, 1.1),
-    Parameter("k_eta_t", "1", Normal(1.0, 0.05), 0.999, "turbine's efficiency over that of a new one", SPREAD,
+    Parameter("k_eta_t", "1", Normal(1.0, 0.05), 1.0, "turbine's efficiency over that of a new one", SPREAD,
               0.8, 1.1),
     Parameter("k_Wc", "1", LogNormal(1.0, 0.05), 1.0, "compressor's flow over that of a new one", SUBMODELS, 0.8, 1.2),
 )  # fmt: skip
@@ -44,8 +44,15 @@ BUILD = (
     Parameter("fuel_bias", "1", Normal(0.0, 0.02), 0.0, "share by which more fuel is injected than the control unit "
               "says", "injectors' tolerance", -0.1, 0.1),
 )  # fmt: skip
+LEAKS = (
+    Parameter("boost_leak", "cm^2", HalfNormal(0.2), 0.05, "effective area of a hole between compressor and intake",
+              "a leak of 0.2 cm^2 loses some 2 % of the air", 0.0, 2.0),
+    Parameter("exhaust_leak", "cm^2", HalfNormal(0.2), 0.05, "effective area of a hole in the exhaust manifold",
+              "as that of the boost", 0.0, 2.0),
+)  # fmt: skip
 SENSORS = (
-    Parameter("gain_p_im", "1", Normal(1.0, 0.03), 1.0, "reading over true intake pressure", "drifting sensor", 0.8, 1.2),
+    Parameter("gain_p_im", "1", Normal(1.0, 0.03), 1.0, "reading over true intake pressure", "drifting sensor",
+              0.8, 1.2),
     Parameter("gain_p_em", "1", Normal(1.0, 0.03), 1.0, "reading over true exhaust pressure", "drifting sensor",
               0.8, 1.2),
     Parameter("gain_W_egr", "1", Normal(1.0, 0.10), 1.0, "reading over true EGR flow", "drifting sensor", 0.5, 1.5),
@@ -64,16 +71,18 @@ AMBIENT = Space(
     )
 )  # fmt: skip
 
-IN_SI: Mapping[str, float] = {"A_egrmax": CM2, "A_vgtmax": CM2, "V_im": 1e-3, "J_t": 1e-4}
+IN_SI: Mapping[str, float] = {
+    "A_egrmax": CM2, "A_vgtmax": CM2, "boost_leak": CM2, "exhaust_leak": CM2, "V_im": 1e-3, "J_t": 1e-4
+}  # fmt: skip
 """SI units of one unit of a parameter."""
 
 
 def engine_of(values: Mapping[str, Array], base: Engine = NOMINAL) -> Engine:
     """The engine with constants by the parameters' names and units; those of sensors are no part of it."""
-    known = {name: IN_SI.get(name, 1.0) * value for name, value in values.items() if hasattr(base, name)}
-    bias = values.get("fuel_bias")
-    extensions = base.extensions if bias is None else replace(base.extensions, fuel_bias=bias)
-    return replace(base, extensions=extensions, **known)
+    known = {name: IN_SI.get(name, 1.0) * value for name, value in values.items()}
+    own = {name: value for name, value in known.items() if hasattr(base, name)}
+    more = {name: value for name, value in known.items() if hasattr(base.extensions, name)}
+    return replace(base, extensions=replace(base.extensions, **more), **own)
 
 
 def ambient_of(c: Array) -> Ambient:

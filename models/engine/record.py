@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from twin.experiment import Experiment
+from twin.model import Observable
 from twin.models.engine.actuators import LIMITS
 from twin.models.engine.channels import COORDINATES, OBSERVABLES
-from twin.model import Observable
 from twin.space import Floats, Space, nearest
 from twin.table import Table
 

@@ -49,10 +49,14 @@ def solve(
     for begin, end in pairwise(edges):
         inside = (at >= begin) & (at < end) if end < edges[-1] else at >= begin
         times = np.union1d(at[inside], [end])
-        piece = solve_ivp(
-            _rate(rows, engine, air, begin, end), (begin, max(end, begin + 1e-9)), y, method=method, t_eval=times,
-            rtol=rtol, atol=1e-3 * rtol * SIZE,
-        )  # fmt: skip
+        rate = _rate(rows, engine, air, begin, end)
+        try:
+            piece = solve_ivp(
+                rate, (begin, max(end, begin + 1e-9)), y, method=method, t_eval=times, rtol=rtol,
+                atol=1e-3 * rtol * SIZE,
+            )  # fmt: skip
+        except (ArithmeticError, ValueError):
+            break  # a root or power of a negative number: the state has left the submodels' domain
         if not piece.success:
             break
         found[:, inside] = piece.y[:, : inside.sum()]

@@ -25,7 +25,7 @@ NOISE = 1e-12
 
 
 def steady_state(drive: Drive, engine: Engine, air: Ambient, at: Array) -> Array:
-    """Scaled states (3, *batch) for a drive that broadcasts to the batch of ``at`` (*batch,), whose values are not used.
+    """Scaled states (3, *batch) for a drive that broadcasts to the batch of ``at`` (*batch,), only whose shape counts.
 
     The rates that are left tell whether it has been reached (``core.rate_of``).
     """
@@ -37,7 +37,11 @@ def steady_state(drive: Drive, engine: Engine, air: Ambient, at: Array) -> Array
         y, h, before = carry
         found = improved(y[:, None], y, h, rate, still, EULER)[:, 0]
         left = xp.max(xp.abs(still(detached(found)) / detached(found)), axis=0)
-        return (found, xp.clip(h * xp.clip((before + NOISE) / (left + NOISE), SHRINK, GROW), FIRST * SHRINK, LONGEST), left), ()
+        return (
+            found,
+            xp.clip(h * xp.clip((before + NOISE) / (left + NOISE), SHRINK, GROW), FIRST * SHRINK, LONGEST),
+            left,
+        ), ()
 
     first = FIRST + 0 * y[0]
     (y, _, _), _ = scan(step, (y, first, xp.max(xp.abs(still(y) / y), axis=0)), (np.zeros(ITERATIONS),))

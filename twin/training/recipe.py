@@ -11,7 +11,7 @@ class Recipe:
     """Defaults of ``twin train``: what is trained, by which stages, on how many solves where data are used.
 
     ``scale`` weighs reference data: an observable's error of this size counts as a residual of one; one number, or one
-    per observable. A solve is known at ``points`` abscissae.
+    per observable. A solve is known at ``points`` abscissae. ``solves`` of 0: equations alone train it.
     """
 
     network: Network
