@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from scipy.integrate import solve_ivp
+from scipy.integrate import LSODA, OdeSolver, solve_ivp
 
 from twin.arrays import Array
 from twin.models.engine.actuators import Commands, clipped
@@ -35,7 +35,7 @@ class Trajectory(NamedTuple):
 
 def solve(
     commands: Commands, start: State, at: Floats, engine: Engine, air: Ambient,
-    *, oxygen: Oxygen | None = None, rtol: float = RTOL, method: str = "LSODA",
+    *, oxygen: Oxygen | None = None, rtol: float = RTOL, method: type[OdeSolver] = LSODA,
 ) -> Trajectory:  # fmt: skip
     """The trajectory at times ``at`` (n,) that rise from the first row's on.
 
@@ -77,7 +77,8 @@ def _line(time: Floats, column: Floats, begin: float, end: float, delay: float) 
     """A command by time, from within the stretch (begin, end) where a jump stands at its edge."""
     hair = 1e-12 * max(1.0, abs(end))
     first, last = begin + hair, end - hair
-    knots, values = time.tolist(), column.tolist()
+    knots: list[float] = time.tolist()
+    values: list[float] = column.tolist()
 
     def value(t: float) -> float:
         s = min(max(t, first), last) - delay

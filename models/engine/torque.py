@@ -32,7 +32,7 @@ def fuel_for(M_e: Array, n_e: Array, engine: Engine) -> Array:
 def _work_per_fuel(engine: Engine) -> float:
     """[J/mg]"""
     efficiency = engine.eta_igch * (1 - engine.r_c ** (1 - engine.gam_c))
-    return efficiency * 1e-6 * engine.n_cyl * engine.q_HV
+    return float(efficiency * 1e-6 * engine.n_cyl * engine.q_HV)
 
 
 def _friction(n_e: Array, engine: Engine) -> Array:

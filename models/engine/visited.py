@@ -68,4 +68,4 @@ def _within(space: Space, rng: np.random.Generator) -> Floats:
 
 def _sane(y: Floats) -> npt.NDArray[np.bool_]:
     """Which of (K, 3, B) are within ``SANE``."""
-    return np.all([(y[:, i] > low) & (y[:, i] < high) for i, (low, high) in enumerate(SANE)], axis=0)
+    return np.asarray(np.all([(y[:, i] > low) & (y[:, i] < high) for i, (low, high) in enumerate(SANE)], axis=0))
