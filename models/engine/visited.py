@@ -14,7 +14,7 @@ from twin.models.engine.air_path import Drive
 from twin.models.engine.parameters import ACTUATED, AMBIENT, BUILD, NOMINAL, TURBOCHARGER, ambient_of, engine_of
 from twin.models.engine.path import Solver, grid_of, hold, steps
 from twin.models.engine.steady import steady_state
-from twin.models.engine.transient import random_transient
+from twin.models.engine.transient import WHOLE, random_transient
 from twin.space import Floats, Space
 
 WEAR = Space((*ACTUATED, *TURBOCHARGER, *BUILD))
@@ -42,7 +42,7 @@ def visited() -> Visited:
     rng = np.random.default_rng(SEED)
     theta, c = (_within(space, rng) for space in (WEAR, AMBIENT))
     engine, air = engine_of(dict(zip(WEAR.names, theta.T, strict=True))), ambient_of(c)
-    grids = [grid_of(random_transient(seed, WINDOW), NOMINAL) for seed in range(ENGINES)]
+    grids = [grid_of(random_transient(seed, WINDOW, WHOLE), NOMINAL) for seed in range(ENGINES)]
     first, drive = (
         Drive(*(np.stack(column, axis=-1) for column in zip(*(getattr(grid, part) for grid in grids), strict=True)))
         for part in ("readings", "stages")
