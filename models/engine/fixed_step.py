@@ -23,8 +23,8 @@ LIMIT = 0.02
 def runge_kutta(commands: Commands, engine: Engine, air: Ambient, at: Array, *, h: float = STEP) -> Array:
     """Scaled states (3, n, *batch) at the commands' times, from the steady state of the first on.
 
-    ``at`` (*batch,) gives kind and shape of the batch. Between steps readings are linear. ValueError for a step at which
-    the method is not stable.
+    ``at`` (*batch,) gives kind and shape of the batch. Between steps readings are linear. ValueError for a step at
+    which the method is not stable.
     """
     if not 0 < h <= LIMIT:
         raise ValueError(f"step of {h:g} s: expected at most {LIMIT:g} s, beyond which the solution is wrong")

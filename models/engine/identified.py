@@ -37,6 +37,8 @@ CORRECTIONS = 1
 JITTER = 0.01
 """Standard deviation of the logarithm by which training moves a step's start off the trajectories."""
 STATES = ("p_im", "p_em", "w_t")
+SOUND = {"boost_leak": 0.0, "exhaust_leak": 0.0}
+"""What training holds at other than nominal values: presets without leaks share the network."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +119,8 @@ class AirPath:
         start, drive, wear, c = (torch.as_tensor(part[which]).to(points) for part in known)
         z = torch.special.ndtri(points[:, 1:].clamp(1e-3, 1 - 1e-3))
         constants = {name: wear[:, i] for i, name in enumerate(WEAR.names)}
-        nominal = self.space.nominal.tolist()
-        theta = [constants.get(name, 0 * points[:, 0] + nominal[i]) for i, name in enumerate(self.space.names)]
+        others = dict(zip(self.space.names, self.space.nominal.tolist(), strict=True)) | SOUND
+        theta = [constants.get(name, 0 * points[:, 0] + others[name]) for name in self.space.names]
         moved = start * torch.exp(JITTER * z)
         return torch.stack(theta, dim=-1), c, torch.cat([moved, drive.flatten(1)], dim=-1)
 
