@@ -51,7 +51,7 @@ def record_of(commands: Commands) -> Floats:
 
 def window(truth: Mapping[str, float], commands: Commands | None = None, model: AirPath = everything) -> Window:
     """The reference solution for an engine whose other constants are nominal."""
-    names = dict(zip(model.space.names, model.space.nominal.tolist(), strict=True)) | NEUTRAL | dict(truth)
+    names = dict(zip(model.space.names, model.space.nominal.tolist(), strict=True)) | dict(NEUTRAL) | dict(truth)
     record = record_of(transient() if commands is None else commands)
     theta = np.array([[names[name] for name in model.space.names]])
     clean = model.simulate(theta, model.conditions.nominal, record)[0]

@@ -91,11 +91,16 @@ def measure(windows: int, batch: int, seed: int) -> list[dict[str, Any]]:
     return [{"way": name, **_row(way, cases, truth, slopes, batch)} for name, way in WAYS.items()]
 
 
+def _on(way: Follow, commands: Commands) -> Callable[[Array], Array]:
+    """The way as a function of ln θ alone."""
+    return lambda logs: way(logs, commands)
+
+
 def _answers(way: Follow, cases: list[tuple[Commands, Floats]]) -> tuple[Floats, Floats]:
     """States (W, 3, n) and their derivatives by ln θ (W, 3, n, 4)."""
     y, slopes = [], []
     for commands, logs in cases:
-        run = partial(way, commands=commands)
+        run = _on(way, commands)
         y.append(np.asarray(jax.jit(run)(jnp.asarray(logs))))
         slopes.append(np.asarray(jax.jit(jax.jacfwd(run))(jnp.asarray(logs))))
     return np.stack(y), np.stack(slopes)
@@ -113,8 +118,8 @@ def _row(
         "rms": np.sqrt(np.mean(error**2, axis=(0, 2))).tolist(),
         "largest": float(np.abs(error).max()),
         "sensitivity": wrong.max(axis=0).tolist(),
-        "seconds_per_window": _seconds(jax.jit(partial(way, commands=commands)), many) / batch,
-        "seconds_jacobian": _seconds(jax.jit(jax.jacfwd(partial(way, commands=commands))), jnp.asarray(logs)),
+        "seconds_per_window": _seconds(jax.jit(_on(way, commands)), many) / batch,
+        "seconds_jacobian": _seconds(jax.jit(jax.jacfwd(_on(way, commands))), jnp.asarray(logs)),
     }
 
 
