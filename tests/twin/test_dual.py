@@ -33,17 +33,15 @@ def test_derivatives_are_those_of_forward_mode() -> None:
     found = _formula(*variables((x, y)))
     np.testing.assert_allclose(found.value, _formula(x, y), rtol=1e-14)
     for i in range(7):
-        expected = jax.jacfwd(_of_pair)(jnp.array([x[i], y[i]]))
+        expected = np.asarray(jax.jit(jax.jacfwd(_of_pair))(jnp.array([x[i], y[i]])))
         np.testing.assert_allclose(found.slope[:, i], expected, rtol=1e-12)
 
 
 def test_duals_stand_on_both_sides_of_arrays() -> None:
-    (x,) = variables((np.array([2.0, 3.0]),))
+    x: Any = variables((np.array([2.0, 3.0]),))[0]
     c = np.array([5.0, 7.0])
-    for f, slope in (
-        (lambda: c - x, -np.ones(2)), (lambda: c / x, -c / x.value**2), (lambda: c * x, c), (lambda: c + x, np.ones(2)),
-    ):  # fmt: skip
-        found = f()
+    pairs: list[tuple[Any, Any]] = [(c - x, -np.ones(2)), (c / x, -c / x.value**2), (c * x, c), (c + x, np.ones(2))]
+    for found, slope in pairs:
         assert isinstance(found, Dual)
         np.testing.assert_allclose(np.broadcast_to(found.slope[0], 2), slope)
 
