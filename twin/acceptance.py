@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from twin.arrays import to_numpy
-from twin.error import ErrorModel
+from twin.error import ErrorModel, uncorrelated
 from twin.error_fit import Errors, fit_error, reach_of, standardised
 from twin.model import Model, until_end
 from twin.space import Floats
-from twin.training.build import Solves
+from twin.training.build import Solves, Trainable
 
 CENTRAL = 1.6448536269514722
 """Standard deviations of a normal law that hold its central 90 %."""
@@ -54,8 +54,19 @@ def differences(forward: Callable[[Floats, Floats, Floats], Floats], solves: Sol
 
 
 def error_model(model: Model, found: Differences) -> ErrorModel:
-    """The error as a random function of parameters, conditions and abscissa, fitted to the held-out points."""
+    """The error as a random function of parameters, conditions and abscissa, fitted to the held-out points.
+
+    Where a model's recipe says that errors are stationary, one bias and one standard deviation of each observable.
+    """
+    if isinstance(model, Trainable) and model.recipe.stationary:
+        return stationary_errors(found, len(model.space) + len(model.conditions))
     return fit_error(_errors(found), *reach_of(model.space + model.conditions))
+
+
+def stationary_errors(found: Differences, d: int) -> ErrorModel:
+    """Independent errors of the pooled mean and standard deviation, whatever the d parameters and conditions are."""
+    bias, sd = (f(found.values, axis=(0, 1)) for f in (np.nanmean, np.nanstd))
+    return uncorrelated(np.array([0.0, 1.0]), np.stack([bias, bias]), np.stack([sd, sd]), d)
 
 
 def error_calibration(model: Model, errors: ErrorModel, found: Differences) -> dict[str, dict[str, float]]:

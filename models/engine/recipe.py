@@ -16,4 +16,5 @@ RECIPE = Recipe(
     solves=0,
     scale=SCALE,
     points=151,
+    stationary=True,
 )

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from twin import scalars
 from twin.arrays import floored, horner, like, namespace, polynomial, safe_sqrt, to_numpy
 
 jax.config.update("jax_enable_x64", True)
@@ -15,7 +16,8 @@ def test_numbers_and_numpy_constants_give_way_to_torch_and_jax() -> None:
     constant = np.ones(2)
     assert namespace(constant, torch.ones(2)) is namespace(torch.ones(2))
     assert namespace(1.0, jnp.ones(2), constant) is namespace(jnp.ones(2))
-    assert namespace(1.0) is namespace(constant)
+    assert namespace(1.0, constant) is namespace(constant)
+    assert namespace(1.0) is scalars, "plain numbers have functions of their own"
     with pytest.raises(TypeError):
         namespace(torch.ones(2), jnp.ones(2))
 

@@ -19,3 +19,5 @@ class Recipe:
     solves: int
     scale: float | tuple[float, ...]
     points: int = 100
+    stationary: bool = False
+    """Whether errors have one law along the whole abscissa: those of a record come with its inputs, at any time."""
