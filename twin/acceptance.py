@@ -66,7 +66,8 @@ def error_model(model: Model, found: Differences) -> ErrorModel:
 def stationary_errors(found: Differences, d: int) -> ErrorModel:
     """Independent errors of the pooled mean and standard deviation, whatever the d parameters and conditions are."""
     bias, sd = (f(found.values, axis=(0, 1)) for f in (np.nanmean, np.nanstd))
-    return uncorrelated(np.array([0.0, 1.0]), np.stack([bias, bias]), np.stack([sd, sd]), d)
+    m = found.values.shape[1]
+    return uncorrelated(np.linspace(0.0, 1.0, m), np.tile(bias, (m, 1)), np.tile(sd, (m, 1)), d)
 
 
 def error_calibration(model: Model, errors: ErrorModel, found: Differences) -> dict[str, dict[str, float]]:
