@@ -134,6 +134,8 @@ def test_numpy_torch_and_jax_give_one_answer(model: Model) -> None:
 def test_torch_and_jax_gradients_equal_finite_differences(model: Model) -> None:
     theta, c, x = case(model)
     of = forward(converged(model))
+    if isinstance(model, AirPath):
+        x = x[:4]  # 9 s of record: every step is alike, and each costs
     at = theta[1]
     by_jax = np.asarray(jax.jit(jax.jacfwd(lambda t: of(t, c, x)))(jnp.asarray(at)))
     scale = np.max(np.abs(by_jax), axis=(0, 1))
@@ -149,7 +151,8 @@ def test_torch_and_jax_gradients_equal_finite_differences(model: Model) -> None:
         shift = step * np.eye(len(at))[i]
         y = [of(at + k * shift, c, x) for k in (-2, -1, 1, 2)]
         difference = (y[0] - 8 * y[1] + 8 * y[2] - y[3]) / (12 * step)
-        np.testing.assert_allclose(by_jax[..., i] / scale[i], difference / scale[i], atol=1e-6)
+        rounding = 4 * np.finfo(float).eps * np.abs(y[0]) / step
+        assert np.all(np.abs(by_jax[..., i] - difference) <= 1e-6 * scale[i] + 1e-7 * np.abs(difference) + rounding)
 
 
 @every_preset
