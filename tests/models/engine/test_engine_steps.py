@@ -43,7 +43,7 @@ def test_smaller_steps_come_nearer() -> None:
 
 
 def test_the_shipped_network_has_the_sensitivities_of_the_equations() -> None:
-    """On a window it has not seen: states within 0.05 % rms, derivatives by ln θ within 4 % rms of converged ones."""
+    """On a window it has not seen: states within 0.05 % rms, derivatives by ln θ within 3 % rms of converged ones."""
     surrogate = load(catalogue.shipped(four)[0], four)
     commands, air = transient(4321, 20.0), ambient_of(AMBIENT.nominal)
     logs = jnp.log(jnp.asarray(four.space.nominal)) + jnp.array([-0.1, 0.05, 0.1, -0.08])
@@ -65,4 +65,4 @@ def test_the_shipped_network_has_the_sensitivities_of_the_equations() -> None:
     assert np.sqrt(np.mean(((found - truth) / mean) ** 2)) < 5e-4
     slopes, mine = (np.asarray(jax.jit(jax.jacfwd(f))(logs)) for f in (exact, own))
     wrong = np.sqrt(np.mean((mine - slopes) ** 2, axis=1) / np.mean(slopes**2, axis=1))
-    assert wrong.max() < 0.04
+    assert wrong.max() < 0.03
