@@ -77,7 +77,8 @@ def read(model: Reader, table: Table, given: Mapping[str, float]) -> Experiment:
         raise ValueError(
             f"{table.path}: no measurement to calibrate with; expected at least one of "
             f"{', '.join(o.name for o in OBSERVABLES)} with {FEWEST} readings after the first "
-            f"{conditions['settle']:g} s (--condition settle=0 counts them from the start)"
+            f"{conditions['settle']:g} s (--condition settle=0 counts them from the start). "
+            f"Found: {'; '.join(note for note in notes if note.split(':')[0] in found) or 'none of them'}"
         )
     absent = [o.name for o in OBSERVABLES if o.name not in y]
     if absent:
@@ -181,5 +182,5 @@ def _stuck(values: Floats, since: Floats, commands: list[Floats]) -> npt.NDArray
 def _enough(name: str, values: Floats, notes: list[str]) -> bool:
     count = int(np.isfinite(values).sum())
     if count < FEWEST:
-        notes.append(f"{name}: only {count} usable readings, not used")
+        notes.append(f"{name}: {count} usable readings, fewer than {FEWEST}: not used")
     return count >= FEWEST

@@ -95,7 +95,8 @@ def test_stuck_and_impossible_readings_are_masked_and_counted(read: Callable[...
         (lambda c: c["n_e_rpm"].__imul__(0.1047), "is the unit right"),
         (lambda c: c["p_im_kPa"].__imul__(1000), "median of .*is the unit right"),
         (lambda c: c["u_egr_%"].__setitem__(9, np.nan), "line 11"),
-        (lambda c: [c.pop("p_im_kPa"), c.pop("n_t_rpm")], "no measurement to calibrate with"),
+        (lambda c: [c.pop("p_im_kPa"), c.pop("n_t_rpm")], "no measurement to calibrate with.*none of them"),
+        (lambda c: [c.pop("n_t_rpm"), c["p_im_kPa"].fill(171.0)], "no measurement .* of a stuck sensor"),
         (lambda c: c["time_s"].__imul__(20), "a row every 4 s"),
     ],
 )
