@@ -22,7 +22,7 @@ def sample_ladder(density: LogDensity, *, seed: int, ess_limit: float = 400.0, e
     modes = find_modes(density, seed=seed)
     scale = prior_whitening(density.space)
     spent = replace(effort or Effort(), ess_limit=ess_limit)
-    target, local = target_of(density, scale), local_of(density, modes, scale)
+    target, local = target_of(modes), local_of(modes)
     (found,) = climb_rungs(target, local, peaks_of(modes, scale), effort=spent, seed=seed)
     if not found.accepted:
         chains = sample_nuts(density, seed=seed, modes=modes)

@@ -9,9 +9,9 @@ import time
 
 import numpy as np
 
-from twin.inference.density import LogDensity, Whitening, prior_whitening, values
+from twin.inference.density import LogDensity, Whitening, prior_whitening
 from twin.inference.importance import resample, weigh
-from twin.inference.modes import Modes, find_modes, fisher_of, hessian_of
+from twin.inference.modes import Modes, find_modes
 from twin.inference.ridge import Local
 from twin.inference.rungs import Peaks, first_proposal
 from twin.inference.sample import Sample
@@ -29,9 +29,9 @@ def sample_laplace(
     begin = time.perf_counter()
     found = find_modes(density, seed=seed) if modes is None else modes
     scale, row = prior_whitening(density.space), np.zeros(1, dtype=np.int64)
-    target = target_of(density, scale)
+    target = target_of(found)
     with np.errstate(all="ignore"):
-        proposal = first_proposal(target, local_of(density, found, scale), peaks_of(found, scale), row)
+        proposal = first_proposal(target, local_of(found), peaks_of(found, scale), row)
         weighted = weigh(target, proposal, points(draws, len(density.space), seed), row)
     return Sample(
         sampler="laplace",
@@ -45,23 +45,21 @@ def sample_laplace(
     )
 
 
-def target_of(density: LogDensity, scale: Whitening) -> Target:
+def target_of(modes: Modes) -> Target:
     """The density over prior-whitened coordinates, as the only one of many."""
 
     def target(u: Floats, rows: Rows) -> Floats:
-        return values(density, scale(u[0]))[None]
+        return -modes.surface.height(u[0])[None]
 
     return target
 
 
-def local_of(density: LogDensity, modes: Modes, scale: Whitening) -> Local:
-    """Fisher information, or the Hessian where the density has none, and the gradient that found the modes."""
-    curvature = fisher_of(density, scale) or hessian_of(modes.slope)
+def local_of(modes: Modes) -> Local:
+    """Curvature, gradient and value of the density, likewise."""
 
     def local(u: Floats, rows: Rows) -> tuple[Floats, Floats, Floats]:
         with np.errstate(all="ignore"):
-            potential, gradient = modes.slope(u)
-            return curvature(u), -gradient, -potential
+            return modes.surface.curvature(u), -modes.surface.slope(u), -modes.surface.height(u)
 
     return local
 

@@ -3,8 +3,9 @@
 In prior-whitened coordinates u, with H = V diag(e) Vᵀ the Hessian of the potential U or its Fisher approximation,
 and g the gradient, each start tries the steps -V (Vᵀg)/(|e| + λ) for a grid of dampings λ and takes the best
 (Levenberg 1944; |e| keeps the direction downhill where U is not convex, Dauphin et al. 2014, arXiv 1406.2572).
-Curvatures are central differences: only the gradient is compiled. For a map of a few hundred operations that is a
-matter of seconds where its second derivative takes a minute, and a Newton step needs no more.
+Fisher information comes by forward mode, a column of the Jacobian per parameter. Hessians are central differences of
+the gradient: for a map of a few hundred operations second derivatives would take a minute to compile, and a Newton step
+needs no more.
 """
 
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twin.inference.density import LogDensity, Whitening, potential, prior_whitening
+from twin.inference.errors import Outputs
 from twin.space import Floats
 
 DAMPINGS = (0.0, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e8, 1e10)
@@ -28,19 +30,35 @@ FLATTEST = 0.1
 DIFFERENCE = 1e-5
 """Step of the Hessian's central differences, in the same units."""
 CHUNK = 64
-"""Points that one call of the compiled gradient takes."""
+"""Points that one call of a compiled function takes."""
 SCOUTING = 30
 """Steps that every start takes; only those within ``HOPELESS`` of the best go on."""
 HOPELESS = 150.0
 """Nats."""
 TOLERANCE = 1e-6
-"""Newton decrement ½ gᵀ|H|⁻¹g [nats] at which a mode counts as reached."""
+"""Newton decrement ½ gᵀ|H|⁻¹g [nats] at which a climber rests, or gain of a step: at kinks slopes never vanish."""
 
 Curvature = Callable[[Floats], Floats]
 """u (n, p) -> matrices (n, p, p) that stand for the Hessian there."""
 
-Slope = Callable[[Floats], tuple[Floats, Floats]]
-"""u (n, p) -> U (n,), ∂U/∂u (n, p)."""
+Height = Callable[[Floats], Floats]
+"""u (n, p) -> U (n,), ∞ where it is not a number."""
+
+Slope = Callable[[Floats], Floats]
+"""u (n, p) -> ∂U/∂u (n, p)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """A potential U over prior-whitened u, compiled: its height, its slope and what stands for its curvature.
+
+    ``bend`` is the Hessian, ``curvature`` the Fisher approximation where the density has one, else the Hessian too.
+    """
+
+    height: Height
+    slope: Slope
+    curvature: Curvature
+    bend: Curvature
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,15 +66,15 @@ class Modes:
     """Distinct modes, best first: ``z`` (k, p), potential (k,), Laplace factors (k, p, p).
 
     ``converged`` (k,) says whether Newton's method came to rest there. ``log_mass`` (k,) is the logarithm of each
-    mode's share by Laplace's approximation, relative to the best mode's. ``slope`` is the compiled gradient that
-    found them, for those who go on from there.
+    mode's share by Laplace's approximation, relative to the best mode's. ``surface`` is what was searched, for those
+    who go on from there.
     """
 
     z: Floats
     potential: Floats
     factor: Floats
     converged: npt.NDArray[np.bool_]
-    slope: Slope
+    surface: Surface
 
     @property
     def log_mass(self) -> Floats:
@@ -82,23 +100,20 @@ class Climbers:
     moving: npt.NDArray[np.bool_]
 
 
-def compiled_slope(energy: Callable[[jax.Array], jax.Array]) -> Slope:
-    """Value and gradient of ``energy`` at many points, compiled once for ``CHUNK`` points at a time."""
-    pair = jax.jit(jax.vmap(jax.value_and_grad(energy)))
+def surface_of(density: LogDensity, scale: Whitening) -> Surface:
+    """Compiled when first asked; the same functions serve the search and the samplers after it."""
+    energy = potential(density, scale)
+    heights, slopes = chunked(lambda u: (energy(u),)), chunked(lambda u: (jax.grad(energy)(u),))
 
-    def slope(u: Floats) -> tuple[Floats, Floats]:
-        values, gradients = [], []
-        with jax.enable_x64(True):
-            for i in range(0, len(u), CHUNK):
-                part = u[i : i + CHUNK]
-                padded = np.concatenate([part, np.repeat(part[-1:], CHUNK - len(part), axis=0)])
-                value, gradient = pair(jnp.asarray(padded))
-                values.append(np.asarray(value)[: len(part)])
-                gradients.append(np.asarray(gradient)[: len(part)])
-        found = np.concatenate(values)
-        return np.where(np.isnan(found), np.inf, found), np.concatenate(gradients)
+    def height(u: Floats) -> Floats:
+        (value,) = heights(u)
+        return np.where(np.isnan(value), np.inf, value)
 
-    return slope
+    def slope(u: Floats) -> Floats:
+        return slopes(u)[0]
+
+    hessian = hessian_of(slope)
+    return Surface(height, slope, fisher_of(density, scale) or hessian, hessian)
 
 
 def hessian_of(slope: Slope) -> Curvature:
@@ -108,7 +123,7 @@ def hessian_of(slope: Slope) -> Curvature:
         n, p = u.shape
         shifts = DIFFERENCE * np.eye(p)
         nodes = np.stack([u[:, None] + shifts, u[:, None] - shifts], axis=1)
-        gradients = slope(nodes.reshape(-1, p))[1].reshape(n, 2, p, p)
+        gradients = slope(nodes.reshape(-1, p)).reshape(n, 2, p, p)
         matrix = (gradients[:, 0] - gradients[:, 1]) / (2 * DIFFERENCE)
         return np.asarray(0.5 * (matrix + matrix.swapaxes(-1, -2)))
 
@@ -129,55 +144,78 @@ def fisher_of(density: LogDensity, scale: Whitening) -> Curvature | None:
         z = scale(u)
         return np.asarray(-to.log_prior(to.constrain(z)) - to.log_jacobian(z))
 
+    def information(u: jax.Array) -> tuple[jax.Array]:
+        def seen(v: jax.Array) -> tuple[jax.Array, Outputs]:
+            found = outputs(to.constrain(scale(v)))
+            return found.values, found
+
+        jacobian, at = jax.jacfwd(seen, has_aux=True)(u)
+        return (at.fisher(jacobian.T),)
+
+    likelihood = chunked(information)
+
     def curvature(u: Floats) -> Floats:
         p = u.shape[1]
-        shifts = DIFFERENCE * np.eye(p)
-        ahead, behind = (outputs(to.constrain(scale(u[:, None] + side * shifts))).values for side in (1, -1))
-        jacobian = (ahead - behind) / (2 * DIFFERENCE)
-        wide = 100 * shifts
+        wide = 100 * DIFFERENCE * np.eye(p)
         sides = [rest((u[:, None] + side * wide).reshape(-1, p)).reshape(-1, p) for side in (1, -1)]
         bend = (sides[0] + sides[1] - 2 * rest(u)[:, None]) / (100 * DIFFERENCE) ** 2
-        likelihood = outputs(to.constrain(scale(u))).fisher(jacobian)
-        return np.asarray(likelihood + bend[:, :, None] * np.eye(p))
+        return np.asarray(likelihood(u)[0] + bend[:, :, None] * np.eye(p))
 
     return curvature
 
 
-def step(slope: Slope, curvature: Curvature, at: Climbers) -> Climbers:
+def chunked(function: Callable[[jax.Array], tuple[jax.Array, ...]]) -> Callable[[Floats], tuple[Floats, ...]]:
+    """A function of one point as one of many, compiled once for ``CHUNK`` points at a time."""
+    program = jax.jit(jax.vmap(function))
+
+    def run(u: Floats) -> tuple[Floats, ...]:
+        parts = []
+        with jax.enable_x64(True):
+            for i in range(0, len(u), CHUNK):
+                part = u[i : i + CHUNK]
+                padded = np.concatenate([part, np.repeat(part[-1:], CHUNK - len(part), axis=0)])
+                parts.append([np.asarray(found)[: len(part)] for found in program(jnp.asarray(padded))])
+        return tuple(np.concatenate(whole) for whole in zip(*parts, strict=True))
+
+    return run
+
+
+def step(surface: Surface, curvature: Curvature, at: Climbers) -> Climbers:
     """One damped step of every climber that still moves."""
     active = np.flatnonzero(at.moving)
     u = at.u[active]
     n, p = u.shape
-    matrix, gradient = curvature(u), slope(u)[1]
+    matrix, gradient = curvature(u), surface.slope(u)
     usable = np.asarray(np.isfinite(matrix).all(axis=(-2, -1)) & np.isfinite(gradient).all(axis=-1))
     values, axes = np.linalg.eigh(np.where(usable[:, None, None], matrix, np.eye(p)))
     turned = np.einsum("nij,ni->nj", axes, np.where(usable[:, None], gradient, 0.0))
     size = np.abs(values)[:, None] + np.array(DAMPINGS)[:, None] + 1e-10
     candidates = u[:, None] - np.einsum("nij,nkj->nki", axes, turned[:, None] / size)
-    heights = slope(candidates.reshape(-1, p))[0].reshape(n, -1)
+    heights = surface.height(candidates.reshape(-1, p)).reshape(n, -1)
     rows, best = np.arange(n), np.argmin(heights, axis=1)
-    better = usable & (heights[rows, best] < at.value[active])
+    gain = np.where(usable, at.value[active] - heights[rows, best], 0.0)
+    better = gain > 0
     decrement = np.where(usable, 0.5 * np.sum(turned**2 / size[:, 0], axis=-1), np.inf)
     return Climbers(
         u=_put(at.u, active, np.where(better[:, None], candidates[rows, best], u)),
         value=_put(at.value, active, np.where(better, heights[rows, best], at.value[active])),
         hessian=_put(at.hessian, active, np.where(usable[:, None, None], matrix, np.nan)),
         decrement=_put(at.decrement, active, decrement),
-        moving=_put(at.moving, active, better & (decrement > TOLERANCE)),
+        moving=_put(at.moving, active, (gain > TOLERANCE) & (decrement > TOLERANCE)),
     )
 
 
-def descend(slope: Slope, curvature: Curvature, u: Floats, iterations: int) -> Climbers:
+def descend(surface: Surface, curvature: Curvature, u: Floats, iterations: int) -> Climbers:
     """Climbers from ``u`` (n, p) until they rest, fall hopelessly behind or ``iterations`` are spent."""
     n, p = u.shape
-    value = slope(u)[0]
+    value = surface.height(u)
     at = Climbers(u, value, np.full((n, p, p), np.nan), np.full(n, np.inf), np.isfinite(value))
     for k in range(iterations):
         if k >= SCOUTING:
             at = replace(at, moving=at.moving & (at.value < at.value.min() + HOPELESS))
         if not at.moving.any():
             break
-        at = step(slope, curvature, at)
+        at = step(surface, curvature, at)
     return at
 
 
@@ -190,12 +228,11 @@ def find_modes(density: LogDensity, *, seed: int, starts: int = STARTS, iteratio
     scale = prior_whitening(density.space)
     z = density.space.unconstrain(density.space.sobol(starts, seed))
     u = scale.inverse(z[np.isfinite(z).all(axis=-1)])
-    slope = compiled_slope(potential(density, scale))
-    fisher = fisher_of(density, scale)
+    surface = surface_of(density, scale)
     with np.errstate(all="ignore"):
-        if fisher is not None:
-            u = descend(slope, fisher, u, iterations).u
-        at = descend(slope, hessian_of(slope), u, iterations)
+        if density.outputs is not None:
+            u = _apart(descend(surface, surface.curvature, u, iterations))
+        at = descend(surface, surface.bend, u, iterations)
     usable = np.isfinite(at.value) & np.isfinite(at.hessian).all(axis=(-2, -1))
     if not usable.any():
         raise ValueError(
@@ -206,7 +243,16 @@ def find_modes(density: LogDensity, *, seed: int, starts: int = STARTS, iteratio
     keep = _distinct(at.u[order], factors)
     chosen = order[keep]
     reached = at.decrement[chosen] < 100 * TOLERANCE
-    return Modes(scale(at.u[chosen]), at.value[chosen], scale.factor @ factors[keep], reached, slope)
+    return Modes(scale(at.u[chosen]), at.value[chosen], scale.factor @ factors[keep], reached, surface)
+
+
+def _apart(at: Climbers) -> Floats:
+    """The climbers' points (k, p), best first, without those that joined a better one."""
+    order = np.argsort(at.value)
+    order = order[np.isfinite(at.value[order]) & np.isfinite(at.hessian[order]).all(axis=(-2, -1))]
+    if not len(order):
+        return at.u
+    return at.u[order[_distinct(at.u[order], np.stack([laplace_factor(h) for h in at.hessian[order]]))]]
 
 
 def laplace_factor(hessian: Floats) -> Floats:

@@ -5,12 +5,14 @@ from twin.models.engine.parameters import ACTUATED, BUILD, LEAKS, SENSORS, TURBO
 from twin.models.engine.recipe import RECIPE
 from twin.space import Space
 
-everything = AirPath("everything", Space((*ACTUATED, *TURBOCHARGER, *BUILD, *LEAKS, *SENSORS)), RECIPE)
-"""Health, build, leaks and sensors at once: for telling faults apart, and what the network is judged on."""
-four = AirPath("four", Space(ACTUATED), RECIPE, sibling=everything)
+seven = AirPath("seven", Space((*ACTUATED, *TURBOCHARGER)), RECIPE)
+"""Nath et al.'s unknowns and the health of the turbocharger."""
+four = AirPath("four", Space(ACTUATED), RECIPE, sibling=seven)
 """The four unknowns of Nath et al. 2023."""
-seven = AirPath("seven", Space((*ACTUATED, *TURBOCHARGER)), RECIPE, sibling=everything)
-"""And the health of the turbocharger."""
+health = AirPath("health", Space((*ACTUATED, *TURBOCHARGER, *SENSORS)), RECIPE, sibling=seven)
+"""Wear and sensors, for telling faults of the one from faults of the other."""
+everything = AirPath("everything", Space((*ACTUATED, *TURBOCHARGER, *BUILD, *LEAKS, *SENSORS)), RECIPE)
+"""Health, build, leaks and sensors at once. Its own record of errors: large leaks are beyond what the network knows."""
 
 MODEL = four
-PRESETS = {model.preset: model for model in (four, seven, everything)}
+PRESETS = {model.preset: model for model in (four, seven, health, everything)}

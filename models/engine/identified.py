@@ -24,7 +24,7 @@ from twin.models.engine.core import frozen, rate_of, scaled, state_of
 from twin.models.engine.guess import INPUTS, OUTPUTS, guess_by
 from twin.models.engine.newton import improved, residual
 from twin.models.engine.parameters import AMBIENT, NOMINAL, ambient_of, engine_of
-from twin.models.engine.path import SCHEME, STEP, Solver, follow, grid_of
+from twin.models.engine.path import SCHEME, STEP, Grid, Solver, follow, grid_of
 from twin.models.engine.record import read
 from twin.models.engine.steady import steady_state
 from twin.models.engine.transient import DURATION, SEED, random_transient, transient
@@ -54,7 +54,11 @@ class Path:
     def __call__(self, *at: Array) -> Array:
         """Scaled states (3, n, *batch) at the rows of a record (n, 5)."""
         (record,) = at
-        return follow(grid_of(commands_of(record), NOMINAL), self.engine, self.air, self.solver, self.at)
+        return self.along(grid_of(commands_of(record), NOMINAL))
+
+    def along(self, grid: Grid) -> Array:
+        """The same where the drive is known already."""
+        return follow(grid, self.engine, self.air, self.solver, self.at)
 
     def d(self, *names: str) -> "Path":
         """None is known in closed form: ValueError."""
@@ -104,12 +108,14 @@ class AirPath:
 
     def observe(self, u: Fields, theta: Array, c: Array, x: Array) -> Array:
         """Readings (*batch, n, 7) at the rows of a record x (n, 5)."""
-        path, record = path_of(u), to_numpy(x)
-        y = path(record)
-        commands = commands_of(record)
-        drive = drive_at(commands, commands.time, NOMINAL)
+        return self.readings(grid_of(commands_of(to_numpy(x)), NOMINAL), u, theta)
+
+    def readings(self, grid: Grid, u: Fields, theta: Array) -> Array:
+        """The same along a grid, whose drive may be traced: many windows, compiled once."""
+        path = path_of(u)
+        y = path.along(grid)
         free = (1,) * (y.ndim - 2)
-        drive = Drive(*(like(np.reshape(column, (-1, *free)), y) for column in drive))
+        drive = Drive(*(namespace(y).reshape(like(column, y), (-1, *free)) for column in grid.readings))
         return measured(y, drive, path.engine, path.air, self.named(theta))
 
     def collocate(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -6,7 +6,7 @@ that polynomial, anywhere in a step.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,9 @@ from twin.space import Floats
 STEP = 0.2
 """[s]"""
 SCHEME = RadauIIA(3)
+SOFTNESS = 0.001
+"""Width of clips in the matrix of Newton's method: with exact ones one iteration's answer would jump
+where the guess crosses from one side of a clip to the other."""
 
 Guess = Callable[[Array, Drive], Array]
 """Start (3, *batch) and drive (s, *batch) -> a guess of the stages (3, s, *batch)."""
@@ -67,14 +70,14 @@ def follow(grid: Grid, engine: Engine, air: Ambient, solver: Solver, at: Array) 
 
     ``at`` (*batch,) gives kind and shape of the batch.
     """
-    first = Drive(*(float(column[0]) for column in grid.readings))
+    first = Drive(*(like(column[0], at) for column in grid.readings))
     begin = steady_state(first, engine, air, at)
     return readings(grid, *steps(grid, begin, engine, air, solver))
 
 
 def steps(grid: Grid, begin: Array, engine: Engine, air: Ambient, solver: Solver) -> tuple[Array, Array]:
     """Starts (K, 3, *batch) and stages (K, 3, s, *batch) of all steps; the drive may differ over the batch."""
-    still, quiet = frozen(engine), frozen(air)
+    still, quiet = replace(frozen(engine), softness=SOFTNESS), frozen(air)
     free = (1,) * (begin.ndim + 1 - grid.stages.n_e.ndim)
 
     def advance(carry: tuple[Array], row: Drive) -> tuple[tuple[Array], tuple[Array, Array]]:
