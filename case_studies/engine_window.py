@@ -29,6 +29,10 @@ NOISE: Mapping[str, float] = {
     "p_im": 0.03, "p_em": 0.03, "n_t": 0.01, "W_egr": 0.10, "T_em": 0.01, "T_c": 0.01, "W_c": 0.03
 }  # fmt: skip
 """Standard deviation as a share of the channel's mean."""
+LEVELS: Mapping[str, float] = {
+    "p_im": 169.0, "p_em": 180.0, "n_t": 63700.0, "W_egr": 0.0224, "T_em": 727.0, "T_c": 364.0, "W_c": 0.249
+}  # fmt: skip
+"""Means of the standard transient, in the observables' units."""
 SENSORS = ("p_im", "p_em", "n_t", "W_egr")
 """What Nath et al. 2023 measure."""
 TRUTH: Mapping[str, float] = {"A_egrmax": 3.6, "eta_sc": 1.1346, "h_tot": 105.9, "A_vgtmax": 8.118}

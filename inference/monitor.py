@@ -1,0 +1,259 @@
+"""Watching one unit: windows of data in, a carried posterior, changes, limits and alarms out.
+
+The unit's first informative windows make its baseline (``baseline.py``); it is taken to be well then. Every later
+window is judged by what it can tell before it is believed: of a parameter whose variance it does not halve it tells
+nothing, and it counts neither for nor against an alarm. What it tells goes into the belief
+(``tracking.py``), the charts of changes (``changes.py``) and the counts of windows beyond a limit.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import jax
+import numpy as np
+from scipy import stats
+
+from twin.inference.baseline import Baseline, Evidence, baseline_of
+from twin.inference.changes import SPREAD, Charts, alarmed, blank, isolated, risen, threshold_of
+from twin.inference.remaining import Lines, lines_of
+from twin.inference.tracking import Belief, later, surprise, updated
+from twin.inference.windows import CHUNK, Information, WindowFit
+from twin.space import Floats
+
+Z95 = 1.6448536269514722
+TRUSTED = 0.05
+"""Standard deviations of the prior that are left to a trusted parameter in the baseline."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What counts as news, and as an alarm.
+
+    ``limits``: by parameter, the share of its baseline at which it is worn. An alarm of a limit needs ``consecutive``
+    informative windows with P(beyond) > ``probability``; alarms of changes are false once in ``between`` windows at
+    most, on average. ``contraction``: the share of a parameter's prior variance that a window must take away to count.
+    ``walk``: prior standard deviations per √time unit that parameters walk; ``rate``: per time unit, that they drift.
+    ``trusted``: parameters that are nominal while the unit is well, such as gains of sensors: what cannot be told from
+    them then counts as the unit's build. ``misfit``: the most that a channel may miss a window by.
+    """
+
+    limits: Mapping[str, float]
+    probability: float = 0.95
+    consecutive: int = 3
+    between: float = 2000.0
+    contraction: float = 0.5
+    least: float = 0.5
+    baseline: int = 40
+    walk: float = 0.01
+    rate: float = 0.005
+    horizon: int = 150
+    trusted: tuple[str, ...] = ()
+    misfit: float = 2.0
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """``kind`` is "change" or "limit"; ``candidates`` are probabilities of what changed, or of being beyond."""
+
+    time: float
+    kind: str
+    parameter: str
+    since: float
+    candidates: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """After a window: what it told of, or why it was refused; the belief; P(beyond) by limit; alarms."""
+
+    time: float
+    tells: tuple[str, ...]
+    refusal: str
+    belief: Belief | None
+    beyond: Mapping[str, float]
+    alarms: tuple[Alarm, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """All that is carried from window to window."""
+
+    collected: tuple[Information, ...] = ()
+    baseline: Baseline | None = None
+    belief: Belief | None = None
+    time: float = 0.0
+    charts: Charts | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    raised: frozenset[str] = frozenset()
+    history: tuple[tuple[float, Evidence], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Monitor:
+    """Rules over the parameters of a fit."""
+
+    fit: WindowFit
+    rules: Rules
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.rules.limits if name not in self.fit.space.names]
+        if unknown:
+            raise ValueError(f"limits: no parameter {', '.join(unknown)}; there are {', '.join(self.fit.space.names)}")
+        bad = [name for name, share in self.rules.limits.items() if not share > 0 or share == 1]
+        if bad:
+            raise ValueError(f"limits: expected a share of the baseline other than 1 for {', '.join(bad)}")
+
+    @property
+    def tight(self) -> Floats:
+        """Prior standard deviations (p,) of the baseline."""
+        return np.array([TRUSTED if name in self.rules.trusted else 1.0 for name in self.names])
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The parameters that windows must tell of."""
+        return tuple(self.rules.limits) or self.names
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters."""
+        return self.fit.space.names
+
+    def bands(self, belief: Belief) -> Floats:
+        """5, 50 and 95 % quantiles of θ (p, 3)."""
+        u = belief.mean + np.array([-Z95, 0.0, Z95])[:, None] * belief.sd
+        return np.asarray(self.fit.theta(u)).T
+
+    def limit(self, baseline: Baseline, name: str) -> float:
+        """A limit as a coordinate u."""
+        j = self.names.index(name)
+        theta = np.asarray(self.fit.theta(baseline.mean))
+        low, high = self.fit.space.bounds[j]
+        theta[j] = np.clip(theta[j] * self.rules.limits[name], low + 1e-9, high - 1e-9)
+        return float(self.fit.u(theta[None])[0, j])
+
+    def lines(self, state: State) -> Lines:
+        """Straight lines through the last windows (``remaining.py``). ValueError before there is a belief."""
+        if not state.history:
+            raise ValueError("no window has been watched yet: there is no trend")
+        recent = state.history[-self.rules.horizon :]
+        times = np.array([t for t, _ in recent])
+        return lines_of(times, [seen for _, seen in recent], state.time, np.full(len(self.names), self.rules.rate))
+
+
+def watch(monitor: Monitor, times: Floats, records: Any, y: Floats) -> Iterator[tuple[State, Step]]:
+    """State and step after each of the windows (W, …), in order: fitted from where the belief is, a few at a time."""
+    state, learning = State(), min(len(times), monitor.rules.baseline)
+    start = monitor.fit.centre(_rows(records, 0, learning), y[:learning], monitor.tight)
+    for first in range(0, len(times), CHUNK):
+        last = min(first + CHUNK, len(times))
+        at = start if state.belief is None else state.belief.mean
+        found = monitor.fit.informations(_rows(records, first, last), y[first:last], at)
+        for k, time in enumerate(times[first:last].tolist()):
+            state, step = advance(monitor, state, time, Information(*(part[k] for part in found)))
+            yield state, step
+
+
+def _rows(records: Any, first: int, last: int) -> Any:
+    return jax.tree.map(lambda a: a[first:last], records)
+
+
+def advance(monitor: Monitor, state: State, time: float, window: Information) -> tuple[State, Step]:
+    """The state after one window, and what it brought. ValueError for a time before the last."""
+    if time < state.time:
+        raise ValueError(f"window at {time:g}: windows must come in order, the last was at {state.time:g}")
+    refusal = refusal_of(monitor, window)
+    tells = () if refusal else told(monitor, window)
+    if not tells:
+        return replace(state, time=time), Step(time, (), refusal or _uninformative(monitor, window), state.belief, {})
+    if state.baseline is None or state.belief is None or state.charts is None:
+        return _learning(monitor, state, time, window, tells)
+    return _watching(monitor, state, state.baseline, state.charts, state.belief, time, window, tells)
+
+
+def refusal_of(monitor: Monitor, window: Information) -> str:
+    """Why a window cannot be used at all; empty if it can."""
+    if not np.isfinite(window.precision).all() or not np.isfinite(window.shift).all():
+        return "the model has no finite answer for it"
+    if not window.converged:
+        return f"no parameters fit it: the search was still {float(window.decrement):.2g} nats away"
+    if np.max(window.misfit) > monitor.rules.misfit:
+        return f"no parameters fit it: off by {np.max(window.misfit):.1f} times what noise and the model's error allow"
+    return ""
+
+
+def contraction(window: Information) -> Floats:
+    """Share of each parameter's prior variance (p,) that a window takes away, all parameters being unknown."""
+    p = len(window.shift)
+    return np.asarray(1.0 - np.diagonal(np.linalg.inv(np.eye(p) + window.precision)))
+
+
+def told(monitor: Monitor, window: Information) -> tuple[str, ...]:
+    """The parameters with a limit, or if there are none all, of which a window tells; empty if they are too few."""
+    share, asked = contraction(window), monitor.asked
+    found = tuple(n for n in asked if share[monitor.names.index(n)] >= monitor.rules.contraction)
+    return found if len(found) >= monitor.rules.least * len(asked) else ()
+
+
+def _uninformative(monitor: Monitor, window: Information) -> str:
+    share = contraction(window)
+    words = ", ".join(f"{name} {100 * share[monitor.names.index(name)]:.0f} %" for name in monitor.asked)
+    return f"uninformative: it takes too little of what is unknown ({words}; asked {monitor.rules.contraction:.0%})"
+
+
+def _learning(
+    monitor: Monitor, state: State, time: float, window: Information, tells: tuple[str, ...]
+) -> tuple[State, Step]:
+    collected = (*state.collected, window)
+    if len(collected) < monitor.rules.baseline:
+        return replace(state, collected=collected, time=time), Step(time, tells, "", None, {})
+    found = baseline_of(Information(*(np.stack(part) for part in zip(*collected, strict=True))), monitor.tight)
+    belief = Belief(found.mean, found.covariance)
+    done = State(baseline=found, belief=belief, time=time, charts=blank(len(found.mean)))
+    return done, Step(time, tells, "", belief, {})
+
+
+def _watching(
+    monitor: Monitor, state: State, baseline: Baseline, charts: Charts, belief: Belief, time: float,
+    window: Information, tells: tuple[str, ...],
+) -> tuple[State, Step]:  # fmt: skip
+    rules, p = monitor.rules, len(monitor.names)
+    seen = baseline.evidence(window.precision, window.shift)
+    before = later(belief, np.full(p, rules.walk), time - state.time)
+    threshold = threshold_of(rules.between, p)
+    charts = risen(charts, surprise(before, seen), threshold)
+    after, history = updated(before, seen), (*state.history, (time, seen))[-rules.horizon :]
+    alarms = []
+    chart = alarmed(charts, threshold)
+    if chart is not None:
+        candidates = isolated(charts, chart, monitor.names)
+        since = history[-min(int(charts.windows[chart]), len(history))][0]
+        alarms.append(Alarm(time, "change", max(candidates, key=candidates.__getitem__), since, candidates))
+        after = _reopened(after, candidates, [one for t, one in history if t >= since])
+        history = tuple((t, one) for t, one in history if t >= since)
+        charts = blank(p)
+    beyond = {name: _beyond(monitor, baseline, after, name) for name in rules.limits}
+    counts = dict(state.counts)
+    for name in tells:
+        counts[name] = counts.get(name, 0) + 1 if beyond[name] > rules.probability else 0
+    due = [name for name in tells if counts[name] >= rules.consecutive and name not in state.raised]
+    alarms += [Alarm(time, "limit", name, time, {name: beyond[name]}) for name in due]
+    raised = frozenset(n for n in state.raised | set(due) if beyond[n] > 0.5)
+    now = replace(state, belief=after, time=time, charts=charts, counts=counts, raised=raised, history=history)
+    return now, Step(time, tells, "", after, beyond, tuple(alarms))
+
+
+def _reopened(belief: Belief, candidates: Mapping[str, float], since: Iterable[Evidence]) -> Belief:
+    """The belief with room for what may have changed, and what windows since then say of it."""
+    room = SPREAD**2 * np.array(list(candidates.values()))
+    found = Belief(belief.mean, belief.covariance + np.diag(room))
+    for seen in since:
+        found = updated(found, seen)
+    return found
+
+
+def _beyond(monitor: Monitor, baseline: Baseline, belief: Belief, name: str) -> float:
+    """P(the parameter is beyond its limit)."""
+    j = monitor.names.index(name)
+    z = (monitor.limit(baseline, name) - belief.mean[j]) / belief.sd[j]
+    return float(stats.norm.cdf(z) if monitor.rules.limits[name] < 1 else stats.norm.sf(z))
