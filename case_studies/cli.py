@@ -54,7 +54,7 @@ def models(context: typer.Context, name: str | None = typer.Argument(None), json
 @app.command(epilog="Example: twin demo battery --out runs/demo")
 def demo(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="battery or cardiac")] = "battery",
+    name: Annotated[str, typer.Argument(help="battery, engine or cardiac")] = "battery",
     out: Annotated[Path, typer.Option(help="Folder of the result.")] = Path("twin-demo"),
     verify: Annotated[int, typer.Option(help="Draws at which the reference solver is asked (battery: its extra).")] = 0,
     seed: Seed = 0,

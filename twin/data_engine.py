@@ -17,8 +17,10 @@ ENGINE: tuple[DataSet, ...] = (
         file="engine/td5_road_log.csv",
         title="Road log of a Land Rover Td5 turbo-diesel's control unit, 196 s at 0.7 s",
         rows=273,
-        columns="time_s, n_e_rpm, vehicle_speed_km_h, p_amb_kPa, p_im_kPa, W_air_kg_h, fuel_mg_stroke, driver_demand_mg_stroke, torque_limit_mg_stroke, smoke_limit_mg_stroke, "
-        "idle_demand_mg_stroke, air_maf_mg_stroke, air_map_mg_stroke, ecu_af_ratio, pedal_pct, T_coolant_C, T_inlet_C, T_fuel_C, U_batt_V, fuel_g_s_derived",
+        columns="time_s, n_e_rpm, vehicle_speed_km_h, p_amb_kPa, p_im_kPa, W_air_kg_h, fuel_mg_stroke, "
+        "driver_demand_mg_stroke, torque_limit_mg_stroke, smoke_limit_mg_stroke, idle_demand_mg_stroke, "
+        "air_maf_mg_stroke, air_map_mg_stroke, ecu_af_ratio, pedal_pct, T_coolant_C, T_inlet_C, "
+        "T_fuel_C, U_batt_V, fuel_g_s_derived",
         licence="Apache-2.0",
         citation="hairyone, TD5Tester, sample log",
         origin="GitHub repository hairyone/TD5Tester, commit cc79c5e9f447604f9b01f59280d0e4a67596fa95, "

@@ -30,6 +30,17 @@ def test_the_demo_recovers_the_numbers_its_data_were_made_with(tmp_path: Path) -
     assert load(out / "posterior.nc").metadata["model"] == "battery_spm"
 
 
+def test_the_engine_of_the_demo_is_found(tmp_path: Path) -> None:
+    out = tmp_path / "demo"
+    assert demonstration.run("engine", out, 0, as_json=True) is Exit.DONE
+    summary = json.loads((out / "summary.json").read_text())
+    for name, truth in demonstration.EXAMPLES["engine"].truth.items():
+        found = summary["parameters"][name]
+        assert abs(found["mean"] - truth) < 3 * found["sd"], name
+        assert found["informed"]
+    assert "SYNTHETIC data" in (out / "report.html").read_text()
+
+
 def test_the_patient_of_the_demo_is_found_and_its_reader_is_warned(tmp_path: Path) -> None:
     out = tmp_path / "demo"
     assert demonstration.run("cardiac", out, 0, as_json=True) is Exit.DONE
