@@ -11,6 +11,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -23,10 +24,10 @@ from twin.arrays import Array, like
 from twin.case_studies.console import console
 from twin.case_studies.forwards import forward_of
 from twin.models.engine.actuators import Commands
-from twin.models.engine.fixed_step import runge_kutta
+from twin.models.engine.fixed_step import Nodes, nodes_of, run
 from twin.models.engine.guess import guess_by
 from twin.models.engine.parameters import AMBIENT, NOMINAL, ambient_of, engine_of
-from twin.models.engine.path import Solver, follow, grid_of, hold
+from twin.models.engine.path import Grid, Solver, follow, grid_of, hold
 from twin.models.engine.transient import transient
 from twin.models.engine_air_path import four
 from twin.space import Floats
@@ -39,8 +40,13 @@ FINE = 0.05
 """[s]"""
 REPEATS = 3
 
-Follow = Callable[[Array, Commands], Array]
-"""ln θ (*batch, 4) and commands -> scaled states (3, n, *batch)."""
+
+@dataclass(frozen=True)
+class Way:
+    """``prepare`` makes arrays of commands; ``follow`` ln θ (*batch, 4) and these -> scaled states (3, n, *batch)."""
+
+    prepare: Callable[[Commands], Any]
+    follow: Callable[[Array, Any], Array]
 
 
 def network_guess(theta: Array) -> Any:
@@ -52,28 +58,30 @@ def network_guess(theta: Array) -> Any:
     return guess_by(partial(surrogate.network, weights), engine_of(values), ambient_of(AMBIENT.nominal))
 
 
-def by_steps(corrections: int, *, network: bool, h: float = 0.2) -> Follow:
+def by_steps(corrections: int, *, network: bool, h: float = 0.2) -> Way:
     """Radau IIA with so many iterations of Newton's method, from the network's guess or from none."""
 
-    def run(logs: Array, commands: Commands) -> Array:
+    def follow_all(logs: Array, data: Grid) -> Array:
         theta = jnp.exp(logs)
         engine = engine_of({name: theta[..., i] for i, name in enumerate(four.space.names)})
         guess = network_guess(theta) if network else hold
-        grid = grid_of(commands, NOMINAL, h=h)
-        return follow(grid, engine, ambient_of(AMBIENT.nominal), Solver(guess, corrections, h=h), 0 * theta[..., 0])
+        return follow(data, engine, ambient_of(AMBIENT.nominal), Solver(guess, corrections, h=h), 0 * theta[..., 0])
 
-    return run
+    return Way(lambda commands: grid_of(commands, NOMINAL, h=h), follow_all)
 
 
-def by_runge_kutta(logs: Array, commands: Commands) -> Array:
-    """The explicit direct solver."""
+def _explicit(logs: Array, data: Nodes) -> Array:
     theta = jnp.exp(logs)
     engine = engine_of({name: theta[..., i] for i, name in enumerate(four.space.names)})
-    return runge_kutta(commands, engine, ambient_of(AMBIENT.nominal), 0 * theta[..., 0])
+    return run(data, engine, ambient_of(AMBIENT.nominal), 0 * theta[..., 0])
 
 
-WAYS: dict[str, Follow] = {
-    "direct, Runge-Kutta 10 ms": by_runge_kutta,
+BY_RUNGE_KUTTA = Way(nodes_of, _explicit)
+"""The explicit direct solver."""
+
+
+WAYS: dict[str, Way] = {
+    "direct, Runge-Kutta 10 ms": BY_RUNGE_KUTTA,
     "direct, Newton x 1": by_steps(1, network=False),
     "direct, Newton x 2": by_steps(2, network=False),
     "network alone": by_steps(0, network=True),
@@ -91,45 +99,37 @@ def measure(windows: int, batch: int, seed: int) -> list[dict[str, Any]]:
     return [{"way": name, **_row(way, cases, truth, slopes, batch)} for name, way in WAYS.items()]
 
 
-def _on(way: Follow, commands: Commands) -> Callable[[Array], Array]:
-    """The way as a function of ln θ alone."""
-    return lambda logs: way(logs, commands)
-
-
-def _answers(way: Follow, cases: list[tuple[Commands, Floats]]) -> tuple[Floats, Floats]:
+def _answers(way: Way, cases: list[tuple[Commands, Floats]]) -> tuple[Floats, Floats]:
     """States (W, 3, n) and their derivatives by ln θ (W, 3, n, 4)."""
-    y, slopes = [], []
-    for commands, logs in cases:
-        run = _on(way, commands)
-        y.append(np.asarray(jax.jit(run)(jnp.asarray(logs))))
-        slopes.append(np.asarray(jax.jit(jax.jacfwd(run))(jnp.asarray(logs))))
+    value, slope = jax.jit(way.follow), jax.jit(jax.jacfwd(way.follow))
+    data = [(jnp.asarray(logs), way.prepare(commands)) for commands, logs in cases]
+    y, slopes = ([np.asarray(function(*one)) for one in data] for function in (value, slope))
     return np.stack(y), np.stack(slopes)
 
 
-def _row(
-    way: Follow, cases: list[tuple[Commands, Floats]], truth: Floats, slopes: Floats, batch: int
-) -> dict[str, Any]:
+def _row(way: Way, cases: list[tuple[Commands, Floats]], truth: Floats, slopes: Floats, batch: int) -> dict[str, Any]:
     y, own = _answers(way, cases)
     error = (y - truth) / truth.mean(axis=-1, keepdims=True)
     wrong = np.sqrt(np.mean((own - slopes) ** 2, axis=(0, 2)) / np.mean(slopes**2, axis=(0, 2)))
     commands, logs = cases[0]
+    data = way.prepare(commands)
     many = jnp.asarray(np.repeat(logs[None], batch, axis=0))
     return {
         "rms": np.sqrt(np.mean(error**2, axis=(0, 2))).tolist(),
         "largest": float(np.abs(error).max()),
         "sensitivity": wrong.max(axis=0).tolist(),
-        "seconds_per_window": _seconds(jax.jit(_on(way, commands)), many) / batch,
-        "seconds_jacobian": _seconds(jax.jit(jax.jacfwd(_on(way, commands))), jnp.asarray(logs)),
+        "seconds_per_window": _seconds(jax.jit(way.follow), many, data) / batch,
+        "seconds_jacobian": _seconds(jax.jit(jax.jacfwd(way.follow)), jnp.asarray(logs), data),
     }
 
 
-def _seconds(run: Callable[[Any], Any], at: Any) -> float:
+def _seconds(function: Callable[..., Any], *at: Any) -> float:
     """The fastest of a few runs, after compilation."""
-    jax.block_until_ready(run(at))
+    jax.block_until_ready(function(*at))
     found = []
     for _ in range(REPEATS):
         begin = time.perf_counter()
-        jax.block_until_ready(run(at))
+        jax.block_until_ready(function(*at))
         found.append(time.perf_counter() - begin)
     return min(found)
 
