@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from twin.inference.monitor import Monitor, Step
+from twin.inference.monitor import Monitor
+from twin.inference.monitor_record import Step
 from twin.space import Floats
 
 COLUMNS = 3

@@ -21,7 +21,8 @@ from twin.case_studies.engine_figure import draw
 from twin.case_studies.engine_scenario import Scenario, Service, broken, fouled, serve, shifted, worn
 from twin.case_studies.engine_window import LEVELS, NOISE
 from twin.case_studies.forwards import forward_of
-from twin.inference.monitor import Monitor, Rules, State, Step, watch
+from twin.inference.monitor import Monitor, watch
+from twin.inference.monitor_record import Rules, State, Step
 from twin.inference.remaining import remaining
 from twin.inference.windows import Channels, WindowFit
 from twin.models.engine.air_path import Drive

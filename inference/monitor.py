@@ -7,7 +7,7 @@ nothing, and it counts neither for nor against an alarm. What it tells goes into
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -16,6 +16,7 @@ from scipy import stats
 
 from twin.inference.baseline import Baseline, Evidence, baseline_of
 from twin.inference.changes import SPREAD, Charts, alarmed, blank, isolated, risen, threshold_of
+from twin.inference.monitor_record import Alarm, Rules, State, Step
 from twin.inference.remaining import Lines, lines_of
 from twin.inference.tracking import Belief, later, surprise, updated
 from twin.inference.windows import CHUNK, Information, WindowFit
@@ -24,69 +25,6 @@ from twin.space import Floats
 Z95 = 1.6448536269514722
 TRUSTED = 0.05
 """Standard deviations of the prior that are left to a trusted parameter in the baseline."""
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What counts as news, and as an alarm.
-
-    ``limits``: by parameter, the share of its baseline at which it is worn. An alarm of a limit needs ``consecutive``
-    informative windows with P(beyond) > ``probability``; alarms of changes are false once in ``between`` windows at
-    most, on average. ``contraction``: the share of a parameter's prior variance that a window must take away to count.
-    ``walk``: prior standard deviations per √time unit that parameters walk; ``rate``: per time unit, that they drift.
-    ``trusted``: parameters that are nominal while the unit is well, such as gains of sensors: what cannot be told from
-    them then counts as the unit's build. ``misfit``: the most that a channel may miss a window by.
-    """
-
-    limits: Mapping[str, float]
-    probability: float = 0.95
-    consecutive: int = 3
-    between: float = 2000.0
-    contraction: float = 0.5
-    least: float = 0.5
-    baseline: int = 40
-    walk: float = 0.01
-    rate: float = 0.005
-    horizon: int = 150
-    trusted: tuple[str, ...] = ()
-    misfit: float = 2.0
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """``kind`` is "change" or "limit"; ``candidates`` are probabilities of what changed, or of being beyond."""
-
-    time: float
-    kind: str
-    parameter: str
-    since: float
-    candidates: Mapping[str, float]
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """After a window: what it told of, or why it was refused; the belief; P(beyond) by limit; alarms."""
-
-    time: float
-    tells: tuple[str, ...]
-    refusal: str
-    belief: Belief | None
-    beyond: Mapping[str, float]
-    alarms: tuple[Alarm, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class State:
-    """All that is carried from window to window."""
-
-    collected: tuple[Information, ...] = ()
-    baseline: Baseline | None = None
-    belief: Belief | None = None
-    time: float = 0.0
-    charts: Charts | None = None
-    counts: Mapping[str, int] = field(default_factory=dict)
-    raised: frozenset[str] = frozenset()
-    history: tuple[tuple[float, Evidence], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,7 +147,7 @@ def _learning(
         return replace(state, collected=collected, time=time), Step(time, tells, "", None, {})
     found = baseline_of(Information(*(np.stack(part) for part in zip(*collected, strict=True))), monitor.tight)
     belief = Belief(found.mean, found.covariance)
-    done = State(baseline=found, belief=belief, time=time, charts=blank(len(found.mean)))
+    done = State(baseline=found, belief=belief, time=time, believed=time, charts=blank(len(found.mean)))
     return done, Step(time, tells, "", belief, {})
 
 
@@ -219,7 +157,7 @@ def _watching(
 ) -> tuple[State, Step]:  # fmt: skip
     rules, p = monitor.rules, len(monitor.names)
     seen = baseline.evidence(window.precision, window.shift)
-    before = later(belief, np.full(p, rules.walk), time - state.time)
+    before = later(belief, np.full(p, rules.walk), time - state.believed)
     threshold = threshold_of(rules.between, p)
     charts = risen(charts, surprise(before, seen), threshold)
     after, history = updated(before, seen), (*state.history, (time, seen))[-rules.horizon :]
@@ -234,12 +172,16 @@ def _watching(
         charts = blank(p)
     beyond = {name: _beyond(monitor, baseline, after, name) for name in rules.limits}
     counts = dict(state.counts)
-    for name in tells:
+    due = []
+    for name in (n for n in tells if n in beyond):
         counts[name] = counts.get(name, 0) + 1 if beyond[name] > rules.probability else 0
-    due = [name for name in tells if counts[name] >= rules.consecutive and name not in state.raised]
+        if counts[name] >= rules.consecutive and name not in state.raised:
+            due.append(name)
     alarms += [Alarm(time, "limit", name, time, {name: beyond[name]}) for name in due]
     raised = frozenset(n for n in state.raised | set(due) if beyond[n] > 0.5)
-    now = replace(state, belief=after, time=time, charts=charts, counts=counts, raised=raised, history=history)
+    now = replace(
+        state, belief=after, time=time, believed=time, charts=charts, counts=counts, raised=raised, history=history
+    )
     return now, Step(time, tells, "", after, beyond, tuple(alarms))
 
 

@@ -10,7 +10,8 @@ import pytest
 from twin.arrays import Array
 from twin.inference.baseline import Baseline, baseline_of
 from twin.inference.changes import alarmed, blank, isolated, risen, threshold_of
-from twin.inference.monitor import Monitor, Rules, State, Step, advance, watch
+from twin.inference.monitor import Monitor, advance, watch
+from twin.inference.monitor_record import Rules, State, Step
 from twin.inference.remaining import lines_of, remaining
 from twin.inference.tracking import Belief, later, surprise, updated
 from twin.inference.windows import Channels, Information, WindowFit
@@ -185,6 +186,31 @@ def test_idle_windows_are_refused_and_change_nothing_but_the_time() -> None:
         assert steps[k].belief is steps[29].belief
         assert steps[k].beyond == {}
     assert state.time == 39.0
+
+
+def test_the_posterior_forgets_over_refused_windows_too() -> None:
+    rules = replace(RULES, walk=0.2)
+    base, found = _some_baseline(), {}
+    x, y = windows(theta_of(1), 10)
+    one = Information(*(part[0] for part in fit().informations(x, y, np.zeros(2))))
+    idle = one._replace(precision=0 * one.precision, shift=0 * one.shift)
+    for name, between in (("watched", ()), ("refused", (1.0, 2.0, 3.0))):
+        state = State(baseline=base, belief=Belief(np.zeros(2), 1e-6 * np.eye(2)), charts=blank(2))
+        for time in between:
+            state, step = advance(Monitor(fit(), rules), state, time, idle)
+            assert step.refusal
+        state, _ = advance(Monitor(fit(), rules), state, 4.0, one)
+        found[name] = state.belief
+    assert found["watched"] is not None
+    assert found["refused"] is not None
+    np.testing.assert_allclose(found["watched"].covariance, found["refused"].covariance, rtol=1e-12)
+
+
+def test_without_limits_changes_are_still_found() -> None:
+    steps, _ = watched(theta_of(60, 0.9, at=40), 6, replace(RULES, limits={}))
+    alarms = [alarm for step in steps for alarm in step.alarms]
+    assert alarms
+    assert {alarm.kind for alarm in alarms} == {"change"}
 
 
 def test_a_window_that_nothing_fits_is_refused_with_the_reason() -> None:

@@ -1,0 +1,73 @@
+"""The rules of a monitor, what it carries from window to window, and what it says after each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from twin.inference.baseline import Baseline, Evidence
+from twin.inference.changes import Charts
+from twin.inference.tracking import Belief
+from twin.inference.windows import Information
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What counts as news, and as an alarm.
+
+    ``limits``: by parameter, the share of its baseline at which it is worn. An alarm of a limit needs ``consecutive``
+    informative windows with P(beyond) > ``probability``; alarms of changes are false once in ``between`` windows at
+    most, on average. ``contraction``: the share of a parameter's prior variance that a window must take away to count.
+    ``walk``: prior standard deviations per √time unit that parameters walk; ``rate``: per time unit, that they drift.
+    ``trusted``: parameters that are nominal while the unit is well, such as gains of sensors: what cannot be told from
+    them then counts as the unit's build. ``misfit``: the most that a channel may miss a window by.
+    """
+
+    limits: Mapping[str, float]
+    probability: float = 0.95
+    consecutive: int = 3
+    between: float = 2000.0
+    contraction: float = 0.5
+    least: float = 0.5
+    baseline: int = 40
+    walk: float = 0.01
+    rate: float = 0.005
+    horizon: int = 150
+    trusted: tuple[str, ...] = ()
+    misfit: float = 2.0
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """``kind`` is "change" or "limit"; ``candidates`` are probabilities of what changed, or of being beyond."""
+
+    time: float
+    kind: str
+    parameter: str
+    since: float
+    candidates: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """After a window: what it told of, or why it was refused; the belief; P(beyond) by limit; alarms."""
+
+    time: float
+    tells: tuple[str, ...]
+    refusal: str
+    belief: Belief | None
+    beyond: Mapping[str, float]
+    alarms: tuple[Alarm, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """All that is carried from window to window: ``time`` is that of the last one, ``believed`` that of the belief."""
+
+    collected: tuple[Information, ...] = ()
+    baseline: Baseline | None = None
+    belief: Belief | None = None
+    time: float = 0.0
+    believed: float = 0.0
+    charts: Charts | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    raised: frozenset[str] = frozenset()
+    history: tuple[tuple[float, Evidence], ...] = ()
