@@ -34,7 +34,9 @@ REST = 1e-2
 """[1/s] by which the first rates may differ from 0."""
 SMOOTH = 0.1
 """[1/√s] of the changes that the first guess allows."""
-ITERATIONS, ENOUGH, HALVINGS = 20, 1e-5, 10
+ITERATIONS, ENOUGH = 30, 1e-5
+DAMPINGS = (0.0, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+"""Shares of the normal matrix's diagonal that are added, until a step lowers the cost (Levenberg and Marquardt)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,12 +78,13 @@ def collocate(
     w, z, count = first_guess(task, basis), np.zeros(4), 0
     for factor in continuation:
         problem = Problem(task, basis, drive, factor * tolerance, factor * SOFTNESS)
+        rows, gain = rows_of(w, z, problem), np.inf
         for _ in range(ITERATIONS):
-            rows = rows_of(w, z, problem)
-            w, z, gain = _searched(rows, w, z, problem)
-            count += 1
-            if gain < ENOUGH * float(rows.r @ rows.r):
+            before = float(rows.r @ rows.r)
+            if gain < ENOUGH * before:
                 break
+            w, z, rows = _searched(rows, w, z, problem)
+            gain, count = before - float(rows.r @ rows.r), count + 1
     rows = rows_of(w, z, Problem(task, basis, drive, tolerance))
     _, _, covariance = newton_step(rows, basis.reach)
     m = 3 * len(basis.points)
@@ -128,35 +131,33 @@ def rows_of(w: Floats, z: Floats, problem: Problem) -> Rows:
     return Rows(r, stacked, np.concatenate(by_z))
 
 
-def newton_step(rows: Rows, reach: int) -> tuple[Floats, Floats, Floats]:
-    """-(JᵀJ)⁻¹ Jᵀ r as changes of w (K, 3) and z (4,), and the block (4, 4) of (JᵀJ)⁻¹ by z."""
+def newton_step(rows: Rows, reach: int, damping: float = 0.0) -> tuple[Floats, Floats, Floats]:
+    """-(JᵀJ)⁻¹ Jᵀ r as changes of w (K, 3) and z (4,), and the block (4, 4) of (JᵀJ)⁻¹ by z; its diagonal damped."""
     normal, mixed = _dense(rows.by_w.T @ rows.by_w), rows.by_w.T @ rows.by_z
     size, width = len(normal), min(3 * reach + 2, len(normal) - 1)
     band = np.zeros((width + 1, size))
     for i in range(width + 1):
         band[i, : size - i] = np.diagonal(normal, -i)
-    band[0] += 1e-12 * band[0].max()
+    band[0] += damping * band[0] + 1e-12 * band[0].max()
+    direct = rows.by_z.T @ rows.by_z * (1 + damping * np.eye(4))
     factor = (cholesky_banded(band, lower=True), True)
     g_w, g_z = rows.by_w.T @ rows.r, rows.by_z.T @ rows.r
     eliminated = cho_solve_banded(factor, np.column_stack([mixed, g_w]))
-    covariance = np.linalg.inv(rows.by_z.T @ rows.by_z - mixed.T @ eliminated[:, :4])
+    covariance = np.linalg.inv(direct - mixed.T @ eliminated[:, :4])
     dz = -covariance @ (g_z - mixed.T @ eliminated[:, 4])
     dw = -eliminated[:, 4] - eliminated[:, :4] @ dz
     return dw.reshape(-1, 3), dz, covariance
 
 
-def _searched(rows: Rows, w: Floats, z: Floats, problem: Problem) -> tuple[Floats, Floats, float]:
-    """After a step, halved until the cost falls, and by how much it fell; as before where it never does."""
-    dw, dz, _ = newton_step(rows, problem.basis.reach)
-    before = float(rows.r @ rows.r)
-    share = 1.0
-    for _ in range(HALVINGS):
-        with np.errstate(invalid="ignore"):
-            r = rows_of(w + share * dw, z + share * dz, problem).r
-        if r @ r < before:
-            return w + share * dw, z + share * dz, before - float(r @ r)
-        share /= 2
-    return w, z, 0.0
+def _searched(rows: Rows, w: Floats, z: Floats, problem: Problem) -> tuple[Floats, Floats, Rows]:
+    """After the least damped step that lowers the cost; as before where none does."""
+    for damping in DAMPINGS:
+        dw, dz, _ = newton_step(rows, problem.basis.reach, damping)
+        with np.errstate(invalid="ignore", over="ignore"):
+            after = rows_of(w + dw, z + dz, problem)
+        if after.r @ after.r < rows.r @ rows.r:
+            return w + dw, z + dz, after
+    return w, z, rows
 
 
 def _wide(matrix: Matrix) -> Matrix:
@@ -167,7 +168,9 @@ def _wide(matrix: Matrix) -> Matrix:
 
 def _rows(by: Floats) -> Any:
     """Derivatives by the states (3, R, N) as a sparse matrix (N R, 3 N)."""
-    return sparse.block_diag(list(np.moveaxis(by, (0, 1, 2), (2, 1, 0))), format="csr")
+    blocks = np.ascontiguousarray(np.moveaxis(by, (0, 1, 2), (2, 1, 0)))
+    n = np.arange(len(blocks) + 1)
+    return sparse.bsr_matrix((blocks, n[:-1], n), shape=(by.shape[1] * len(blocks), 3 * len(blocks)))
 
 
 def _dense(matrix: Matrix) -> Floats:

@@ -1,0 +1,94 @@
+"""All ways on one window, one after the other on one core."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from twin.case_studies.benchmarks.engine_seeds import actuator_operator, few_shot, ours
+from twin.case_studies.benchmarks.engine_seeds.collocation import TOLERANCE, collocate
+from twin.case_studies.benchmarks.engine_seeds.networks_of_time import ALL, GAS, TimeNetworks
+from twin.case_studies.benchmarks.engine_seeds.splines import Basis, splines
+from twin.case_studies.benchmarks.engine_seeds.task import Answer, Task, task_of
+from twin.case_studies.benchmarks.engine_seeds.warm_start import Compared, answer, compared, trail
+from twin.case_studies.benchmarks.engine_seeds.window_pinn import Schedule, Window, inputs_of
+from twin.case_studies.benchmarks.table import remark
+from twin.models.engine.parameters import NOMINAL
+from twin.models.engine.transient import transient
+from twin.space import Floats
+from twin.training.problem import TorchWeights
+
+DONOR_SEED = 7
+"""Of the transient on which donors are trained and programs compiled."""
+NEW_ENGINE = {"A_egrmax": 4.0, "eta_sc": NOMINAL.eta_sc, "h_tot": NOMINAL.h_tot, "A_vgtmax": 8.455767262643882}
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Schedule of networks of time; epochs and windows of what is trained beforehand."""
+
+    schedule: Schedule
+    operator: int
+    windows: int
+    body: int
+
+
+FULL = Effort(Schedule(500, 300, rate=3e-3, climb=500), actuator_operator.EPOCHS, few_shot.WINDOWS, 1000)
+QUICK = Effort(Schedule(50, 2, climb=50), 200, 4, 100)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Answers of all ways, and how a warm start compares with a cold one."""
+
+    task: Task
+    answers: tuple[Answer, ...]
+    transfer: Compared
+
+
+def compare(seed: int, effort: Effort, *, with_ladder: bool) -> Comparison:
+    """Every way on the standard transient with noise of this seed."""
+    task, donor = task_of(seed), task_of(seed + 1, transient(DONOR_SEED), NEW_ENGINE)
+    answers = [ours.mode(task, donor)]
+    if with_ladder:
+        answers.append(ours.ladder(task, seed))
+    remark("collocation")
+    answers.append(_collocated("B-spline collocation", task, splines(task.time), TOLERANCE, 0.0))
+    body = few_shot.trained_body(seed, windows=effort.windows, epochs=effort.body)
+    begin = time.perf_counter()
+    basis = few_shot.learned_basis(body.weights, task.time)
+    spent = time.perf_counter() - begin
+    few = _collocated("frozen body, few-shot", task, basis, few_shot.TOLERANCE, body.seconds)
+    answers.append(replace(few, seconds=few.seconds + spent))
+    remark("six networks of one window")
+    six = Window(task, TimeNetworks(ALL), inputs_of(task))
+    plain = replace(effort.schedule, climb=0)
+    answers.append(answer("six networks", six, trail(six, plain, seed=seed)))
+    answers.append(answer("six networks, adaptive weights", six, trail(six, effort.schedule, seed=seed)))
+    remark("networks of one window with the operator's actuators, cold and warm")
+    operator = actuator_operator.trained_operator(seed, effort.operator)
+    here, there = (_with_operator(window, operator.weights) for window in (task, donor))
+    cold = trail(here, effort.schedule, seed=seed)
+    answers.append(answer("operator's actuators, cold", here, cold, operator.seconds))
+    given = trail(there, replace(effort.schedule, polish=max(1, effort.schedule.polish // 2)), seed=seed)
+    warm = trail(here, effort.schedule, seed=seed, weights=given.weights)
+    answers.append(answer("operator's actuators, warm", here, warm, operator.seconds + given.seconds[-1]))
+    return Comparison(task, tuple(answers), compared(cold, warm))
+
+
+def _with_operator(task: Task, weights: TorchWeights) -> Window:
+    opened = actuator_operator.openings(weights, task.commands)
+    return Window(task, TimeNetworks(GAS), inputs_of(task, opened))
+
+
+def _collocated(way: str, task: Task, basis: Basis, tolerance: Floats, offline: float) -> Answer:
+    begin = time.perf_counter()
+    found = collocate(task, basis, tolerance=tolerance)
+    seconds = time.perf_counter() - begin
+    return Answer(way, found.z, found.states, seconds, offline, found.iterations, np.sqrt(np.diag(found.covariance)))
+
+
+def cheapest(answers: Sequence[Answer]) -> float:
+    """Seconds of the first way, to which all times are ratios."""
+    return answers[0].seconds
