@@ -1,6 +1,6 @@
 """Prints the table of all ways on one window.
 
-``python -m twin.case_studies.benchmarks.engine_seeds [--seed 0] [--polish 300] [--ladder] [--quick] [--json]``
+``python -m twin.case_studies.benchmarks.engine_seeds [--seed 0] [--polish 400] [--ladder] [--quick] [--json]``
 
 Errors are those of one window and one draw of noise; sd is what a way says of itself. Times are ratios to that of the
 mode with Laplace's spread, which is compiled before.

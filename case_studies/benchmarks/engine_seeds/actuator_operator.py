@@ -13,12 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from twin.models.engine.actuators import clipped, lagged
+from twin.models.engine.actuators import Commands, clipped, lagged
 from twin.models.engine.orifice import valve_opening
 from twin.models.engine.parameters import NOMINAL
 from twin.models.engine.transient import INTERVAL
 from twin.models.engine.turbine import vane_opening
-from twin.models.engine.actuators import Commands
 from twin.networks import MLP, Weights
 from twin.space import Floats
 from twin.training.first_order import Adam
@@ -79,8 +78,8 @@ def _part(weights: Weights, name: str) -> Weights:
 def responses(offsets: Floats) -> Floats:
     """What each command of the history adds to each position at times (J,) of [0, 1]: (J, 3, 8)."""
     time = INTERVAL * np.arange(HISTORY)
-    at = time[-2] + INTERVAL * offsets
-    unit = np.eye(HISTORY)
+    at: Floats = np.asarray(time[-2] + INTERVAL * offsets, dtype=np.float64)
+    unit: Floats = np.eye(HISTORY)
     found = [[lagged(time, row, tau, at - delay) for row in unit] for tau, delay in LAGS]
     return np.moveaxis(np.array(found), 2, 0)
 

@@ -41,7 +41,7 @@ DAMPINGS = (0.0, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 @dataclass(frozen=True, eq=False)
 class Collocated:
-    """z (4,) with Laplace's covariance (4, 4), states (3, n) at the readings, iterations taken, rates' rms misfit [1/s]."""
+    """z (4,), Laplace's covariance (4, 4), states (3, n) at the readings, iterations, rms misfit of the rates [1/s]."""
 
     z: Floats
     covariance: Floats
@@ -52,7 +52,7 @@ class Collocated:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What is minimised: readings, basis, the drive at collocation points and then at readings, q, softness of clips."""
+    """What is minimised; ``drive`` is that at collocation points and then at readings, ``softness`` that of clips."""
 
     task: Task
     basis: Basis
@@ -162,8 +162,9 @@ def _searched(rows: Rows, w: Floats, z: Floats, problem: Problem) -> tuple[Float
 
 def _wide(matrix: Matrix) -> Matrix:
     """(N, K) -> (3 N, 3 K): the same for each of the three states."""
-    eye = np.eye(3)
-    return sparse.kron(matrix, eye, format="csr") if sparse.issparse(matrix) else np.kron(matrix, eye)
+    if isinstance(matrix, sparse.csr_matrix):
+        return sparse.kron(matrix, sparse.csr_matrix(np.eye(3)), format="csr")
+    return np.kron(matrix, np.eye(3))
 
 
 def _rows(by: Floats) -> Any:
@@ -174,4 +175,4 @@ def _rows(by: Floats) -> Any:
 
 
 def _dense(matrix: Matrix) -> Floats:
-    return matrix.toarray() if sparse.issparse(matrix) else np.asarray(matrix)
+    return np.asarray(matrix if isinstance(matrix, np.ndarray) else matrix.toarray())

@@ -1,7 +1,7 @@
 """The package's own ways: Gauss-Newton's mode with Laplace's spread, and the ladder, on the shipped step network.
 
-The mode is that of likelihood alone under known noise, by forward-mode Jacobians of the compiled path. The program takes
-the commands as data, so that it is compiled once for all windows of one length: here on another window, off the clock.
+The mode is that of likelihood alone under known noise, by forward-mode Jacobians of the compiled path. The program
+takes the commands as data: it is compiled once for all windows of one length, here on another window, off the clock.
 The ladder is what ``twin calibrate`` runs, with priors, unknown noise and compilation.
 """
 
@@ -68,11 +68,12 @@ def mode(task: Task, other: Task) -> Answer:
 
 def _search(task: Task, value: Predict, slope: Predict) -> tuple[Floats, Floats, int]:
     """z, covariance and iterations."""
-    drives, z = _drives(task), np.zeros(4)
-    for count in range(1, ITERATIONS + 1):
+    drives, z, count = _drives(task), np.zeros(4), 0
+    while count < ITERATIONS:
+        count += 1
         r = ((np.asarray(value(z, *drives)) - task.readings) / task.sd).ravel()
         J = (np.asarray(slope(z, *drives)) / task.sd[:, None]).reshape(-1, 4)
-        covariance = np.linalg.inv(J.T @ J)
+        covariance: Floats = np.linalg.inv(J.T @ J).astype(float)
         step = -covariance @ (J.T @ r)
         z = z + step
         if step @ (J.T @ J) @ step < ENOUGH:

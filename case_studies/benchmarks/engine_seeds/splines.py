@@ -55,8 +55,8 @@ def splines(time: Floats, knots: float = KNOTS) -> Basis:
     return Basis(
         points,
         weights,
-        BSpline.design_matrix(points, t, DEGREE).tocsr(),
+        sparse.csr_matrix(BSpline.design_matrix(points, t, DEGREE)),
         sparse.csr_matrix(one_less(points)),
-        BSpline.design_matrix(time, t, DEGREE).tocsr(),
+        sparse.csr_matrix(BSpline.design_matrix(time, t, DEGREE)),
         DEGREE,
     )

@@ -1,8 +1,8 @@
 """The task of all ways: four parameters and three states of one window of 60 s, from four noisy channels.
 
 The window is the standard transient or one of another seed, from rest; noise of 3, 3, 1 and 10 % of the means of p_im,
-p_em, ω_t and W_egr, whose sizes are known. Parameters are told by z = ln(θ/θ_nominal), so that they stay positive and of
-one scale. Nothing but readings, commands and the equations may enter an answer; the truth is for scoring.
+p_em, ω_t and W_egr, whose sizes are known. Parameters are told by z = ln(θ/θ_nominal): they stay positive and have one
+scale. Nothing but readings, commands and the equations may enter an answer; the truth is for scoring.
 """
 
 from collections.abc import Mapping, Sequence
@@ -79,9 +79,8 @@ def task_of(seed: int, commands: Commands | None = None, truth: Mapping[str, flo
 def engine_at(z: Sequence[Any], softness: float = 0.0) -> Engine:
     """The engine of z, four numbers, arrays or dual numbers, with clips as soft as asked for."""
     parts = zip(NAMES, NOMINAL_THETA.tolist(), z, strict=True)
-    return engine_of(
-        {name: nominal * namespace(part).exp(part) for name, nominal, part in parts}, replace(NOMINAL, softness=softness)
-    )
+    values = {name: nominal * namespace(part).exp(part) for name, nominal, part in parts}
+    return engine_of(values, replace(NOMINAL, softness=softness))
 
 
 def score(answer: Answer, task: Task) -> dict[str, Any]:

@@ -29,12 +29,14 @@ class Trail:
 
 
 def trail(window: Window, schedule: Schedule, *, seed: int, weights: TorchWeights | None = None) -> Trail:
-    """Adam from a fresh start if there are no ``weights``, then L-BFGS."""
+    """Adam from a fresh start if there are no ``weights``, then L-BFGS, with all readings' weights at 1."""
     begin = time.perf_counter()
-    passes, seconds, errors = [], [], []
+    passes: list[int] = []
+    seconds: list[float] = []
+    errors: list[float] = []
     first = 0
     if weights is None:
-        weights, first = fit(window, replace(schedule, polish=0), seed=seed).weights, schedule.epochs
+        weights, first = fit(window, replace(schedule, polish=0, climb=0), seed=seed).weights, schedule.epochs
     steps = 0
     while steps < schedule.polish:
         part = min(CHUNK, schedule.polish - steps)

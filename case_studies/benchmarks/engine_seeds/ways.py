@@ -12,7 +12,7 @@ from twin.case_studies.benchmarks.engine_seeds.networks_of_time import ALL, GAS,
 from twin.case_studies.benchmarks.engine_seeds.splines import Basis, splines
 from twin.case_studies.benchmarks.engine_seeds.task import Answer, Task, task_of
 from twin.case_studies.benchmarks.engine_seeds.warm_start import Compared, answer, compared, trail
-from twin.case_studies.benchmarks.engine_seeds.window_pinn import Schedule, Window, inputs_of
+from twin.case_studies.benchmarks.engine_seeds.window_pinn import Schedule, Window, fit, found_by, inputs_of
 from twin.case_studies.benchmarks.table import remark
 from twin.models.engine.parameters import NOMINAL
 from twin.models.engine.transient import transient
@@ -34,7 +34,7 @@ class Effort:
     body: int
 
 
-FULL = Effort(Schedule(500, 300, rate=3e-3, climb=500), actuator_operator.EPOCHS, few_shot.WINDOWS, 1000)
+FULL = Effort(Schedule(500, 400, climb=500), actuator_operator.EPOCHS, few_shot.WINDOWS, 1000)
 QUICK = Effort(Schedule(50, 2, climb=50), 200, 4, 100)
 
 
@@ -63,9 +63,8 @@ def compare(seed: int, effort: Effort, *, with_ladder: bool) -> Comparison:
     answers.append(replace(few, seconds=few.seconds + spent))
     remark("six networks of one window")
     six = Window(task, TimeNetworks(ALL), inputs_of(task))
-    plain = replace(effort.schedule, climb=0)
-    answers.append(answer("six networks", six, trail(six, plain, seed=seed)))
-    answers.append(answer("six networks, adaptive weights", six, trail(six, effort.schedule, seed=seed)))
+    answers.append(_fitted("six networks", six, replace(effort.schedule, climb=0), seed))
+    answers.append(_fitted("six networks, adaptive weights", six, effort.schedule, seed))
     remark("networks of one window with the operator's actuators, cold and warm")
     operator = actuator_operator.trained_operator(seed, effort.operator)
     here, there = (_with_operator(window, operator.weights) for window in (task, donor))
@@ -75,6 +74,12 @@ def compare(seed: int, effort: Effort, *, with_ladder: bool) -> Comparison:
     warm = trail(here, effort.schedule, seed=seed, weights=given.weights)
     answers.append(answer("operator's actuators, warm", here, warm, operator.seconds + given.seconds[-1]))
     return Comparison(task, tuple(answers), compared(cold, warm))
+
+
+def _fitted(way: str, window: Window, schedule: Schedule, seed: int) -> Answer:
+    found = fit(window, schedule, seed=seed)
+    z, states = found_by(window, found.weights)
+    return Answer(way, z, states, found.seconds, epochs=schedule.passes)
 
 
 def _with_operator(task: Task, weights: TorchWeights) -> Window:

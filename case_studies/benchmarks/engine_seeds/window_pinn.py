@@ -2,9 +2,9 @@
 
     loss = Σ_channels mean(ω_i (reading - prediction)²/sd²) + Σ_rows mean(residual²/tolerance²)
 
-Rows of equations: the three states' rates; with networks of their own, the three actuators' lags after delayed commands
-and the fixed point of T_1 and x_r. The record begins at rest, so all rates vanish at its first time. Where the actuators
-are given they come as openings of valve and vanes; without networks T_1 and x_r are four sweeps of the fixed point.
+Rows of equations: the three states' rates; with networks of their own, the actuators' lags after delayed commands and
+the fixed point of T_1 and x_r. The record begins at rest, so all rates vanish at its first time. Actuators may be given
+by openings of valve and vanes; without networks of their own T_1 and x_r are four sweeps of the fixed point.
 Nath et al. 2023, DOI 10.1038/s41598-023-39989-4. The physics sees what the networks say, never the truth.
 """
 
@@ -44,9 +44,9 @@ class Schedule:
 
     epochs: int
     polish: int
-    rate: float = 5e-3
-    climb: int = 1000
-    climb_rate: float = 1e-3
+    rate: float = 2e-3
+    climb: int = 500
+    climb_rate: float = 4e-3
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -96,9 +96,9 @@ def inputs_of(task: Task, openings: tuple[Floats, Floats] | None = None) -> Inpu
     rows, t = clipped(task.commands), task.time
     late_egr = np.interp(t - NOMINAL.tau_degr, rows.time, rows.u_egr)
     late_vgt = np.interp(t - NOMINAL.tau_dvgt, rows.time, rows.u_vgt)
-    tensors = [torch.as_tensor(np.asarray(a)) for a in (rows.n_e, rows.u_delta, late_egr, late_vgt)]
+    n_e, u_delta, egr, vgt = (torch.as_tensor(a) for a in (rows.n_e, rows.u_delta, late_egr, late_vgt))
     known = None if openings is None else (torch.as_tensor(openings[0]), torch.as_tensor(openings[1]))
-    return Inputs(*tensors, known)
+    return Inputs(n_e, u_delta, egr, vgt, known)
 
 
 def rows_at(values: Signals, slopes: Signals, z: Tensor, window: Window) -> dict[str, Tensor]:
@@ -145,9 +145,7 @@ def fit(window: Window, schedule: Schedule, *, seed: int, weights: TorchWeights 
         progress: Callable[[Progress], None] | None = None) -> Trained:  # fmt: skip
     """Trained networks of a window, from ``weights`` or a fresh start."""
     weighting = Climbing(CHANNELS, schedule.climb_rate, schedule.climb) if schedule.climb else None
-    return train(
-        window.problem(), schedule.stages, seed=seed, weights=weights, weighting=weighting, progress=progress
-    )
+    return train(window.problem(), schedule.stages, seed=seed, weights=weights, weighting=weighting, progress=progress)
 
 
 def found_by(window: Window, weights: TorchWeights) -> tuple[Floats, Floats]:
