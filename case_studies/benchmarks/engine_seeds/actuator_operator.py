@@ -77,7 +77,7 @@ def _part(weights: Weights, name: str) -> Weights:
 
 def responses(offsets: Floats) -> Floats:
     """What each command of the history adds to each position at times (J,) of [0, 1]: (J, 3, 8)."""
-    time = INTERVAL * np.arange(HISTORY)
+    time: Floats = INTERVAL * np.arange(HISTORY, dtype=np.float64)
     at: Floats = np.asarray(time[-2] + INTERVAL * offsets, dtype=np.float64)
     unit: Floats = np.eye(HISTORY)
     found = [[lagged(time, row, tau, at - delay) for row in unit] for tau, delay in LAGS]
