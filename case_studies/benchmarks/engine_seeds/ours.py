@@ -59,9 +59,9 @@ def mode(task: Task, other: Task) -> Answer:
         predict = predictor(grid)
         value, slope = jax.jit(predict), jax.jit(jax.jacfwd(predict))
         _search(other, value, slope)
-        begin = time.perf_counter()
+        begin = time.process_time()
         z, covariance, count = _search(task, value, slope)
-        seconds = time.perf_counter() - begin
+        seconds = time.process_time() - begin
         states = np.asarray(value(z, *_drives(task)))[:, :3].T
     return Answer("mode and Laplace", z, states, seconds, epochs=count, sd=np.sqrt(np.diag(covariance)))
 
@@ -88,10 +88,10 @@ def _drives(task: Task) -> tuple[Any, Any]:
 
 def ladder(task: Task, seed: int) -> Answer:
     """The default sampler's mean and sd."""
-    begin = time.perf_counter()
+    begin = time.process_time()
     sample = sample_ladder(density_of(Likelihood(forward_of(four), [task.experiment])), seed=seed)
     z = np.log(sample.theta[..., : len(NAMES)].reshape(-1, len(NAMES)) / NOMINAL_THETA)
-    seconds = time.perf_counter() - begin
+    seconds = time.process_time() - begin
     with jax.enable_x64(True):
         states = np.asarray(predictor(grid_of(task.commands, NOMINAL))(z.mean(axis=0), *_drives(task)))[:, :3].T
     return Answer(f"ladder ({sample.rung})", z.mean(axis=0), states, seconds, sd=z.std(axis=0))

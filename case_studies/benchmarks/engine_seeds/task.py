@@ -51,8 +51,8 @@ class Task:
 class Answer:
     """What a way finds: z (4,), scaled states (3, n) at the readings, sd of z (4,) if it says so, and its cost.
 
-    ``seconds`` are those of the window, ``offline`` those spent once before any window; ``epochs`` are passes over the
-    window's rows, by whatever optimiser.
+    ``seconds`` of processor time are those of the window, ``offline`` those spent once before any window; ``epochs``
+    are passes over the window's rows, by whatever optimiser.
     """
 
     way: str

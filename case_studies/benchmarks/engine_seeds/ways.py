@@ -1,8 +1,9 @@
 """All ways on one window, one after the other on one core."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,11 +14,12 @@ from twin.case_studies.benchmarks.engine_seeds.splines import Basis, splines
 from twin.case_studies.benchmarks.engine_seeds.task import Answer, Task, task_of
 from twin.case_studies.benchmarks.engine_seeds.warm_start import Compared, answer, compared, trail
 from twin.case_studies.benchmarks.engine_seeds.window_pinn import Schedule, Window, fit, found_by, inputs_of
-from twin.case_studies.benchmarks.table import remark
 from twin.models.engine.parameters import NOMINAL
 from twin.models.engine.transient import transient
 from twin.space import Floats
 from twin.training.problem import TorchWeights
+
+Result = TypeVar("Result")
 
 DONOR_SEED = 7
 """Of the transient on which donors are trained and programs compiled."""
@@ -47,39 +49,49 @@ class Comparison:
     transfer: Compared
 
 
-def compare(seed: int, effort: Effort, *, with_ladder: bool) -> Comparison:
-    """Every way on the standard transient with noise of this seed."""
+def compare(seed: int, effort: Effort, *, with_ladder: bool, told: Callable[[Answer, Task], None]) -> Comparison:
+    """Every way on the standard transient with noise of this seed; ``told`` hears of each answer when it is there."""
     task, donor = task_of(seed), task_of(seed + 1, transient(DONOR_SEED), NEW_ENGINE)
-    answers = [ours.mode(task, donor)]
+    answers: list[Answer] = []
+
+    def add(answer: Answer) -> None:
+        answers.append(answer)
+        told(answer, task)
+
+    add(ours.mode(task, donor))
     if with_ladder:
-        answers.append(ours.ladder(task, seed))
-    remark("collocation")
-    answers.append(_collocated("B-spline collocation", task, splines(task.time), TOLERANCE, 0.0))
-    body = few_shot.trained_body(seed, windows=effort.windows, epochs=effort.body)
-    begin = time.perf_counter()
-    basis = few_shot.learned_basis(body.weights, task.time)
-    spent = time.perf_counter() - begin
-    few = _collocated("frozen body, few-shot", task, basis, few_shot.TOLERANCE, body.seconds)
-    answers.append(replace(few, seconds=few.seconds + spent))
-    remark("six networks of one window")
+        add(ours.ladder(task, seed))
+    add(_collocated("B-spline collocation", task, lambda: splines(task.time), TOLERANCE, 0.0))
+    body, offline = _timed(lambda: few_shot.trained_body(seed, windows=effort.windows, epochs=effort.body))
+
+    def basis() -> Basis:
+        return few_shot.learned_basis(body.weights, task.time)
+
+    add(_collocated("frozen body, few-shot", task, basis, few_shot.TOLERANCE, offline))
     six = Window(task, TimeNetworks(ALL), inputs_of(task))
-    answers.append(_fitted("six networks", six, replace(effort.schedule, climb=0), seed))
-    answers.append(_fitted("six networks, adaptive weights", six, effort.schedule, seed))
-    remark("networks of one window with the operator's actuators, cold and warm")
-    operator = actuator_operator.trained_operator(seed, effort.operator)
+    add(_fitted("six networks, adaptive weights", six, effort.schedule, seed))
+    operator, offline = _timed(lambda: actuator_operator.trained_operator(seed, effort.operator))
     here, there = (_with_operator(window, operator.weights) for window in (task, donor))
     cold = trail(here, effort.schedule, seed=seed)
-    answers.append(answer("operator's actuators, cold", here, cold, operator.seconds))
+    add(answer("operator's actuators, cold", here, cold, offline))
     given = trail(there, replace(effort.schedule, polish=max(1, effort.schedule.polish // 2)), seed=seed)
     warm = trail(here, effort.schedule, seed=seed, weights=given.weights)
-    answers.append(answer("operator's actuators, warm", here, warm, operator.seconds + given.seconds[-1]))
+    add(answer("operator's actuators, warm", here, warm, offline + given.seconds[-1]))
+    add(_fitted("six networks, equal weights", six, replace(effort.schedule, climb=0), seed))
     return Comparison(task, tuple(answers), compared(cold, warm))
 
 
+def _timed(job: Callable[[], Result]) -> tuple[Result, float]:
+    """What a job gives, and its processor time [s]: wall time would tell how busy the machine is."""
+    begin = time.process_time()
+    found = job()
+    return found, time.process_time() - begin
+
+
 def _fitted(way: str, window: Window, schedule: Schedule, seed: int) -> Answer:
-    found = fit(window, schedule, seed=seed)
+    found, seconds = _timed(lambda: fit(window, schedule, seed=seed))
     z, states = found_by(window, found.weights)
-    return Answer(way, z, states, found.seconds, epochs=schedule.passes)
+    return Answer(way, z, states, seconds, epochs=schedule.passes)
 
 
 def _with_operator(task: Task, weights: TorchWeights) -> Window:
@@ -87,10 +99,8 @@ def _with_operator(task: Task, weights: TorchWeights) -> Window:
     return Window(task, TimeNetworks(GAS), inputs_of(task, opened))
 
 
-def _collocated(way: str, task: Task, basis: Basis, tolerance: Floats, offline: float) -> Answer:
-    begin = time.perf_counter()
-    found = collocate(task, basis, tolerance=tolerance)
-    seconds = time.perf_counter() - begin
+def _collocated(way: str, task: Task, basis: Callable[[], Basis], tolerance: Floats, offline: float) -> Answer:
+    found, seconds = _timed(lambda: collocate(task, basis(), tolerance=tolerance))
     return Answer(way, found.z, found.states, seconds, offline, found.iterations, np.sqrt(np.diag(found.covariance)))
 
 
