@@ -8,7 +8,14 @@ import torch
 
 from twin.case_studies.benchmarks.engine_seeds.actuator_operator import openings, positions, trained_operator
 from twin.case_studies.benchmarks.engine_seeds.adaptive import Climbing
-from twin.case_studies.benchmarks.engine_seeds.collocation import TOLERANCE, collocate
+from twin.case_studies.benchmarks.engine_seeds.collocation import (
+    TOLERANCE,
+    collocate,
+    first_guess,
+    newton_step,
+    rows_of,
+)
+from twin.case_studies.benchmarks.engine_seeds.collocation import Problem as Weak
 from twin.case_studies.benchmarks.engine_seeds.few_shot import learned_basis, network
 from twin.case_studies.benchmarks.engine_seeds.linearised import linearised
 from twin.case_studies.benchmarks.engine_seeds.networks_of_time import ALL, GAS, THETA, TimeNetworks, tau_of
@@ -159,6 +166,20 @@ def test_collocation_in_splines_finds_the_parameters_within_its_spread(task: Tas
     assert np.all(np.abs(found.z - task.truth) < 3 * sd)
     np.testing.assert_allclose(100 * sd, [0.97, 0.22, 1.8, 0.17], rtol=0.15)
     assert np.all(found.misfit < TOLERANCE)
+
+
+def test_a_dense_basis_and_a_banded_one_give_the_same_step(task: Task) -> None:
+    banded = splines(task.time, knots=2.0)
+    dense = replace(banded, value=banded.value.toarray(), slope=banded.slope.toarray(), reach=banded.value.shape[1],
+                    readings=banded.readings.toarray())  # fmt: skip
+    drive = drive_at(task.commands, np.concatenate([banded.points, task.time]), NOMINAL)
+    steps = []
+    for basis in (banded, dense):
+        w = first_guess(task, basis)
+        rows = rows_of(w, np.zeros(4), Weak(task, basis, drive, 100 * TOLERANCE))
+        steps.append(newton_step(rows, basis.reach))
+    for one, other in zip(*steps, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
 
 
 def test_splines_follow_a_cubic_and_its_derivative_exactly() -> None:

@@ -32,6 +32,8 @@ KEPT = 1e-7
 """Of the features' singular values, relative to the largest: smaller ones are noise of rounding."""
 TOLERANCE = np.array([2e-2, 2e-2, 5e-3])
 """q [1/√s]: what the features cannot follow, unlike splines, must count as an error of the equations."""
+CONTINUATION = (10.0, 1.0)
+"""Factors of the tolerance, one after the other."""
 
 
 def trajectories(count: int, seed: int) -> tuple[Floats, Floats]:

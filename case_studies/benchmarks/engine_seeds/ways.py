@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from twin.case_studies.benchmarks.engine_seeds import actuator_operator, few_shot, ours
-from twin.case_studies.benchmarks.engine_seeds.collocation import TOLERANCE, collocate
+from twin.case_studies.benchmarks.engine_seeds.collocation import CONTINUATION, TOLERANCE, collocate
 from twin.case_studies.benchmarks.engine_seeds.networks_of_time import ALL, GAS, TimeNetworks
 from twin.case_studies.benchmarks.engine_seeds.splines import Basis, splines
 from twin.case_studies.benchmarks.engine_seeds.task import Answer, Task, task_of
@@ -20,6 +20,10 @@ from twin.space import Floats
 from twin.training.problem import TorchWeights
 
 Result = TypeVar("Result")
+Strictness = tuple[Floats, tuple[float, ...]]
+"""Tolerance of the equations, and the factors by which it shrinks to that."""
+STRICT: Strictness = (TOLERANCE, CONTINUATION)
+LENIENT: Strictness = (few_shot.TOLERANCE, few_shot.CONTINUATION)
 
 DONOR_SEED = 7
 """Of the transient on which donors are trained and programs compiled."""
@@ -61,13 +65,14 @@ def compare(seed: int, effort: Effort, *, with_ladder: bool, told: Callable[[Ans
     add(ours.mode(task, donor))
     if with_ladder:
         add(ours.ladder(task, seed))
-    add(_collocated("B-spline collocation", task, lambda: splines(task.time), TOLERANCE, 0.0))
+    add(_collocated("B-spline collocation", task, lambda: splines(task.time), STRICT))
+    add(_collocated("B-splines, tolerance of few-shot", task, lambda: splines(task.time), LENIENT))
     body, offline = _timed(lambda: few_shot.trained_body(seed, windows=effort.windows, epochs=effort.body))
 
     def basis() -> Basis:
         return few_shot.learned_basis(body.weights, task.time)
 
-    add(_collocated("frozen body, few-shot", task, basis, few_shot.TOLERANCE, offline))
+    add(_collocated("frozen body, few-shot", task, basis, LENIENT, offline))
     six = Window(task, TimeNetworks(ALL), inputs_of(task))
     add(_fitted("six networks, adaptive weights", six, effort.schedule, seed))
     operator, offline = _timed(lambda: actuator_operator.trained_operator(seed, effort.operator))
@@ -99,8 +104,9 @@ def _with_operator(task: Task, weights: TorchWeights) -> Window:
     return Window(task, TimeNetworks(GAS), inputs_of(task, opened))
 
 
-def _collocated(way: str, task: Task, basis: Callable[[], Basis], tolerance: Floats, offline: float) -> Answer:
-    found, seconds = _timed(lambda: collocate(task, basis(), tolerance=tolerance))
+def _collocated(way: str, task: Task, basis: Callable[[], Basis], how: Strictness, offline: float = 0.0) -> Answer:
+    tolerance, continuation = how
+    found, seconds = _timed(lambda: collocate(task, basis(), tolerance=tolerance, continuation=continuation))
     return Answer(way, found.z, found.states, seconds, offline, found.iterations, np.sqrt(np.diag(found.covariance)))
 
 
