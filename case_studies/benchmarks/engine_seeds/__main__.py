@@ -7,6 +7,7 @@ processor time to that of the mode with Laplace's spread, which is compiled befo
 """
 
 import argparse
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from twin.case_studies.benchmarks.engine_seeds.task import Answer, Task, score
 from twin.case_studies.benchmarks.engine_seeds.ways import FULL, QUICK, Comparison, cheapest, compare
 from twin.case_studies.benchmarks.table import Row, remark, show
+from twin.case_studies.console import console
 
 
 def row(answer: Answer, task: Task, unit: float) -> Row:
@@ -53,7 +55,7 @@ def main() -> None:
     parser.add_argument("--polish", type=int, help="steps of L-BFGS, of 20 iterations each")
     parser.add_argument("--ladder", action="store_true", help="the default sampler too, which takes minutes")
     parser.add_argument("--quick", action="store_true", help="few epochs: shows that it runs")
-    parser.add_argument("--json", action="store_true", help="rows as JSON")
+    parser.add_argument("--json", action="store_true", help="the rows as one JSON object")
     options = parser.parse_args()
     torch.set_num_threads(1)
     effort = QUICK if options.quick else FULL
@@ -61,8 +63,12 @@ def main() -> None:
         effort = replace(effort, schedule=replace(effort.schedule, polish=options.polish))
     found = compare(options.seed, effort, with_ladder=options.ladder, told=_told)
     unit = cheapest(found.answers)
-    show("one window of 60 s", [row(a, found.task, unit) for a in found.answers], as_json=options.json)
-    show("warm start", [transfer_row(found)], as_json=options.json)
+    rows = [row(a, found.task, unit) for a in found.answers]
+    if options.json:
+        console().print_json(json.dumps({"ways": rows, "warm start": transfer_row(found), "unit [s]": unit}))
+        return
+    show("one window of 60 s", rows, as_json=False)
+    show("warm start", [transfer_row(found)], as_json=False)
     remark(f"time 1 is {unit:.3g} s of processor time")
 
 

@@ -11,10 +11,9 @@ from twin.case_studies.benchmarks.engine_seeds import actuator_operator, few_sho
 from twin.case_studies.benchmarks.engine_seeds.collocation import CONTINUATION, TOLERANCE, collocate
 from twin.case_studies.benchmarks.engine_seeds.networks_of_time import ALL, GAS, TimeNetworks
 from twin.case_studies.benchmarks.engine_seeds.splines import Basis, splines
-from twin.case_studies.benchmarks.engine_seeds.task import Answer, Task, task_of
+from twin.case_studies.benchmarks.engine_seeds.task import NAMES, NOMINAL_THETA, Answer, Task, task_of
 from twin.case_studies.benchmarks.engine_seeds.warm_start import Compared, answer, compared, trail
 from twin.case_studies.benchmarks.engine_seeds.window_pinn import Schedule, Window, fit, found_by, inputs_of
-from twin.models.engine.parameters import NOMINAL
 from twin.models.engine.transient import transient
 from twin.space import Floats
 from twin.training.problem import TorchWeights
@@ -27,7 +26,7 @@ LENIENT: Strictness = (few_shot.TOLERANCE, few_shot.CONTINUATION)
 
 DONOR_SEED = 7
 """Of the transient on which donors are trained and programs compiled."""
-NEW_ENGINE = {"A_egrmax": 4.0, "eta_sc": NOMINAL.eta_sc, "h_tot": NOMINAL.h_tot, "A_vgtmax": 8.455767262643882}
+NEW_ENGINE = dict(zip(NAMES, NOMINAL_THETA.tolist(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,9 @@ def compare(seed: int, effort: Effort, *, with_ladder: bool, told: Callable[[Ans
     task, donor = task_of(seed), task_of(seed + 1, transient(DONOR_SEED), NEW_ENGINE)
     answers: list[Answer] = []
 
-    def add(answer: Answer) -> None:
-        answers.append(answer)
-        told(answer, task)
+    def add(found: Answer) -> None:
+        answers.append(found)
+        told(found, task)
 
     add(ours.mode(task, donor))
     if with_ladder:
