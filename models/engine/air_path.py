@@ -58,15 +58,18 @@ class Flows(NamedTuple):
     leaks: tuple[Array, Array]
 
 
-def flows(state: State, drive: Drive, engine: Engine, air: Ambient, *, sweeps: int = SWEEPS) -> Flows:
-    """All flows at a state."""
+def flows(
+    state: State, drive: Drive, engine: Engine, air: Ambient,
+    *, sweeps: int = SWEEPS, cycle: tuple[Array, Array] | None = None,
+) -> Flows:  # fmt: skip
+    """All flows at a state; ``sweeps`` and ``cycle`` (T_1, x_r) are those of ``cylinders``."""
     p_im, p_em, w_t = state
     extensions = engine.extensions
     compressed = compressor(p_im, w_t, engine, air)
     T_im = air.T_im
     if extensions.intercooler is not None:
         T_im = compressed.T_c - extensions.intercooler * (compressed.T_c - air.T_amb)
-    burnt = cylinders(p_im, p_em, T_im, drive.n_e, drive.u_delta, engine, air, sweeps)
+    burnt = cylinders(p_im, p_em, T_im, drive.n_e, drive.u_delta, engine, air, sweeps, cycle)
     area = engine.A_egrmax * drive.f_egr
     W_egr, psi = orifice(area, p_em, p_im, engine.R_e, burnt.T_em, engine)
     expanded = turbine(p_em, w_t, burnt.T_em, drive.f_vgt, engine, air)

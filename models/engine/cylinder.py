@@ -41,16 +41,16 @@ class Cylinders(NamedTuple):
 
 def cylinders(
     p_im: Array, p_em: Array, T_im: Array, n_e: Array, u_delta: Array, engine: Engine, air: Ambient,
-    sweeps: int = SWEEPS,
+    sweeps: int = SWEEPS, cycle: tuple[Array, Array] | None = None,
 ) -> Cylinders:  # fmt: skip
-    """All of the above."""
+    """All of the above; ``cycle`` is a T_1 [K] and x_r from which to sweep in place of the usual start."""
     xp = namespace(p_im)
     filling, speed, constant = engine.c_vol
     eta_vol = filling * xp.sqrt(p_im) + speed * n_e**0.5 + constant
     W_ei = engine.k_vol * eta_vol * p_im * n_e * engine.V_d / (120.0 * engine.R_a * T_im)
     W_f = fuel_flow(n_e, u_delta, engine)
     W_eo = W_ei + W_f
-    T_e, T_1, x_r = _cycle(p_em / p_im, W_f * engine.q_HV / W_eo, T_im, engine, sweeps)
+    T_e, T_1, x_r = _cycle(p_em / p_im, W_f * engine.q_HV / W_eo, T_im, engine, sweeps, cycle)
     surface = math.pi * engine.d_pipe * engine.l_pipe * engine.n_pipe
     T_em = air.T_amb + (T_e - air.T_amb) * xp.exp(-engine.h_tot * surface / (W_eo * engine.c_pe))
     return Cylinders(eta_vol, W_ei, W_f, W_eo, T_e, T_1, x_r, T_em)
@@ -63,14 +63,17 @@ def fuel_flow(n_e: Array, u_delta: Array, engine: Engine) -> Array:
     return 1e-6 / 120.0 * injected * n_e * engine.n_cyl
 
 
-def _cycle(Pi_e: Array, heat: Array, T_im: Array, engine: Engine, sweeps: int) -> tuple[Array, Array, Array]:
+def _cycle(
+    Pi_e: Array, heat: Array, T_im: Array, engine: Engine, sweeps: int, start: tuple[Array, Array] | None
+) -> tuple[Array, Array, Array]:
     """T_e, T_1 and x_r; ``heat`` is W_f q_HV/W_eo [J/kg]."""
     xp = namespace(Pi_e)
     r = engine.r_c ** (engine.gam_a - 1)
     residual = Pi_e ** (1 / engine.gam_a)
     expansion = engine.eta_sc * Pi_e / residual
     narrow = engine.softness
-    T_1, x_r, T_e = START_T1 * T_im + 0 * Pi_e, START_X_R + 0 * Pi_e, xp.zeros_like(Pi_e)
+    T_1, x_r = (START_T1 * T_im + 0 * Pi_e, START_X_R + 0 * Pi_e) if start is None else start
+    T_e = xp.zeros_like(Pi_e)
     for _ in range(sweeps):
         q = heat * (1 - x_r)
         x_v = 1 + q / (engine.c_pa * T_1 * r)
