@@ -7,7 +7,7 @@ two temperatures. Writes ``alarms.jsonl``, ``windows.csv`` and a figure; prints 
 import argparse
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from twin.case_studies.engine_window import LEVELS, NOISE
 from twin.case_studies.forwards import forward_of
 from twin.inference.monitor import Monitor, watch
 from twin.inference.monitor_record import Rules, State, Step
-from twin.inference.remaining import remaining
+from twin.inference.remaining import Remaining, remaining
 from twin.inference.windows import Channels, WindowFit
 from twin.models.engine.air_path import Drive
 from twin.models.engine.path import Grid
@@ -97,14 +97,14 @@ def scored(y: Floats, sensors: Sequence[str] = SENSORS) -> Floats:
     return own
 
 
-def outlook(monitor: Monitor, state: State) -> dict[str, dict[str, float]]:
+def outlook(monitor: Monitor, state: State) -> dict[str, Remaining]:
     """Remaining hours to each limit, by the trend of the last windows."""
     if state.baseline is None or not state.history:
         return {}
     lines, found = monitor.lines(state), {}
     for name, share in monitor.rules.limits.items():
         j, limit = monitor.names.index(name), monitor.limit(state.baseline, name)
-        found[name] = asdict(remaining(lines, j, limit, falls=share < 1))
+        found[name] = remaining(lines, j, limit, falls=share < 1)
     return found
 
 
@@ -112,7 +112,7 @@ def write(folder: Path, monitor: Monitor, steps: Sequence[Step], state: State, s
     """Alarm log, table of windows, outlook and figure."""
     alarms = [asdict(alarm) for step in steps for alarm in step.alarms]
     (folder / "alarms.jsonl").write_text("".join(json.dumps(alarm) + "\n" for alarm in alarms))
-    (folder / "outlook.json").write_text(json.dumps(outlook(monitor, state), indent=1) + "\n")
+    (folder / "outlook.json").write_text(json.dumps(_finite(outlook(monitor, state)), indent=1) + "\n")
     with (folder / "windows.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(
@@ -122,6 +122,14 @@ def write(folder: Path, monitor: Monitor, steps: Sequence[Step], state: State, s
             bands = "" if step.belief is None else np.round(monitor.bands(step.belief), 6).ravel().tolist()
             rows.writerow([step.time, int(bool(step.tells)), step.refusal, *bands])
     draw(folder / "health.png", monitor, steps, service.hours, service.truth)
+
+
+def _finite(left: Mapping[str, Remaining]) -> dict[str, dict[str, float | None]]:
+    """Infinity is null, which JSON has no word for."""
+    return {
+        name: {key: value if np.isfinite(value) else None for key, value in asdict(one).items()}
+        for name, one in left.items()
+    }
 
 
 def main() -> None:
@@ -148,7 +156,7 @@ def main() -> None:
             words = ", ".join(f"{name} {chance:.0%}" for name, chance in likely)
             say(f"hour {alarm.time:g}: {alarm.kind} of {alarm.parameter}, since hour {alarm.since:g} ({words})")
     for name, left in outlook(monitor, state).items():
-        say(f"{name}: {left['q50']:.0f} h to its limit, 90 % interval {left['q05']:.0f} to {left['q95']:.0f} h")
+        say(f"{name} reaches its limit in {left.words('h')}")
     with replaced_folder(options.out) as folder:
         write(folder, monitor, steps, state, service)
     say(f"written: {options.out}")

@@ -6,7 +6,7 @@ nothing, and it counts neither for nor against an alarm. What it tells goes into
 (``tracking.py``), the charts of changes (``changes.py``) and the counts of windows beyond a limit.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,16 +14,16 @@ import jax
 import numpy as np
 from scipy import stats
 
-from twin.inference.baseline import Baseline, Evidence, baseline_of
+from twin.inference.baseline import Baseline, baseline_of
 from twin.inference.changes import SPREAD, Charts, alarmed, blank, isolated, risen, threshold_of
-from twin.inference.monitor_record import Alarm, Rules, State, Step
+from twin.inference.monitor_record import Alarm, Rules, Seen, State, Step
 from twin.inference.remaining import Lines, lines_of
 from twin.inference.tracking import Belief, later, surprise, updated
 from twin.inference.windows import CHUNK, Information, WindowFit
 from twin.space import Floats
 
 Z95 = 1.6448536269514722
-TRUSTED = 0.05
+TRUSTED = 0.01
 """Standard deviations of the prior that are left to a trusted parameter in the baseline."""
 
 
@@ -46,6 +46,11 @@ class Monitor:
     def tight(self) -> Floats:
         """Prior standard deviations (p,) of the baseline."""
         return np.array([TRUSTED if name in self.rules.trusted else 1.0 for name in self.names])
+
+    @property
+    def walk(self) -> Floats:
+        """Prior standard deviations (p,) per √time unit."""
+        return np.array([0.0 if name in self.rules.trusted else self.rules.walk for name in self.names])
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -74,9 +79,8 @@ class Monitor:
         """Straight lines through the last windows (``remaining.py``). ValueError before there is a belief."""
         if not state.history:
             raise ValueError("no window has been watched yet: there is no trend")
-        recent = state.history[-self.rules.horizon :]
-        times = np.array([t for t, _ in recent])
-        return lines_of(times, [seen for _, seen in recent], state.time, np.full(len(self.names), self.rules.rate))
+        times, seen = [one.time for one in state.history], [one.evidence for one in state.history]
+        return lines_of(np.array(times), seen, state.time, np.full(len(self.names), self.rules.rate))
 
 
 def watch(monitor: Monitor, times: Floats, records: Any, y: Floats) -> Iterator[tuple[State, Step]]:
@@ -157,18 +161,17 @@ def _watching(
 ) -> tuple[State, Step]:  # fmt: skip
     rules, p = monitor.rules, len(monitor.names)
     seen = baseline.evidence(window.precision, window.shift)
-    before = later(belief, np.full(p, rules.walk), time - state.believed)
+    before = later(belief, monitor.walk, time - state.believed)
     threshold = threshold_of(rules.between, p)
     charts = risen(charts, surprise(before, seen), threshold)
-    after, history = updated(before, seen), (*state.history, (time, seen))[-rules.horizon :]
+    after, history = updated(before, seen), (*state.history, Seen(time, seen, before))[-rules.horizon :]
     alarms = []
     chart = alarmed(charts, threshold)
     if chart is not None:
         candidates = isolated(charts, chart, monitor.names)
-        since = history[-min(int(charts.windows[chart]), len(history))][0]
-        alarms.append(Alarm(time, "change", max(candidates, key=candidates.__getitem__), since, candidates))
-        after = _reopened(after, candidates, [one for t, one in history if t >= since])
-        history = tuple((t, one) for t, one in history if t >= since)
+        history = history[-int(charts.windows[chart]) :]
+        alarms.append(Alarm(time, "change", max(candidates, key=candidates.__getitem__), history[0].time, candidates))
+        after = _reopened(candidates, history, monitor.walk)
         charts = blank(p)
     beyond = {name: _beyond(monitor, baseline, after, name) for name in rules.limits}
     counts = dict(state.counts)
@@ -185,12 +188,16 @@ def _watching(
     return now, Step(time, tells, "", after, beyond, tuple(alarms))
 
 
-def _reopened(belief: Belief, candidates: Mapping[str, float], since: Iterable[Evidence]) -> Belief:
-    """The belief with room for what may have changed, and what windows since then say of it."""
+def _reopened(candidates: Mapping[str, float], since: Sequence[Seen], walk: Floats) -> Belief:
+    """The belief before the first of the windows since a change, with room for what may have changed, and they again.
+
+    What they had moved meanwhile, so as to explain the change, is taken back.
+    """
+    first = since[0]
     room = SPREAD**2 * np.array(list(candidates.values()))
-    found = Belief(belief.mean, belief.covariance + np.diag(room))
-    for seen in since:
-        found = updated(found, seen)
+    found, time = Belief(first.before.mean, first.before.covariance + np.diag(room)), first.time
+    for one in since:
+        found, time = updated(later(found, walk, one.time - time), one.evidence), one.time
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from twin.inference.baseline import Baseline, Evidence
 from twin.inference.changes import Charts
@@ -17,8 +18,8 @@ class Rules:
     informative windows with P(beyond) > ``probability``; alarms of changes are false once in ``between`` windows at
     most, on average. ``contraction``: the share of a parameter's prior variance that a window must take away to count.
     ``walk``: prior standard deviations per √time unit that parameters walk; ``rate``: per time unit, that they drift.
-    ``trusted``: parameters that are nominal while the unit is well, such as gains of sensors: what cannot be told from
-    them then counts as the unit's build. ``misfit``: the most that a channel may miss a window by.
+    ``trusted``: parameters that are nominal and stay so until they change at once, such as gains of sensors: what
+    cannot be told from them counts as the unit's build, or as wear. ``misfit``: the most that a channel may miss a window by.
     """
 
     limits: Mapping[str, float]
@@ -46,6 +47,14 @@ class Alarm:
     candidates: Mapping[str, float]
 
 
+class Seen(NamedTuple):
+    """What a window said of the unit, and what was believed when it came."""
+
+    time: float
+    evidence: Evidence
+    before: Belief
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """After a window: what it told of, or why it was refused; the belief; P(beyond) by limit; alarms."""
@@ -70,4 +79,4 @@ class State:
     charts: Charts | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     raised: frozenset[str] = frozenset()
-    history: tuple[tuple[float, Evidence], ...] = ()
+    history: tuple[Seen, ...] = ()

@@ -26,6 +26,16 @@ class Remaining:
     q95: float
     reached: float
 
+    def words(self, unit: str) -> str:
+        """As a sentence's end, with ``unit`` of time behind the numbers."""
+        chance = f"{self.reached:.0%}"
+        if self.q05 == 0 and not np.isfinite(self.q95):
+            return f"anything between now and never: too few windows ({chance} of the lines reach it)"
+        if not np.isfinite(self.q50):
+            return f"more likely never than ever ({chance} of the lines reach it), not before {self.q05:.0f} {unit}"
+        last = f"{self.q95:.0f} {unit}" if np.isfinite(self.q95) else "never"
+        return f"{self.q50:.0f} {unit}, 90 % interval {self.q05:.0f} {unit} to {last}"
+
 
 @dataclass(frozen=True, eq=False)
 class Lines:

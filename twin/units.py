@@ -74,4 +74,6 @@ def _degrees(unit: str, target: pint.Unit) -> pint.Unit | None:
 
 @cache
 def _registry() -> pint.UnitRegistry[float]:
-    return pint.UnitRegistry(autoconvert_offset_to_baseunit=False)
+    registry: pint.UnitRegistry[float] = pint.UnitRegistry(autoconvert_offset_to_baseunit=False)
+    registry.define("newton_metre = newton * metre = Nm")
+    return registry

@@ -9,7 +9,7 @@ import pytest
 
 from twin.arrays import Array
 from twin.inference.baseline import Baseline, baseline_of
-from twin.inference.changes import alarmed, blank, isolated, risen, threshold_of
+from twin.inference.changes import SPREAD, alarmed, blank, isolated, risen, threshold_of
 from twin.inference.monitor import Monitor, advance, watch
 from twin.inference.monitor_record import Rules, State, Step
 from twin.inference.remaining import lines_of, remaining
@@ -243,3 +243,22 @@ def test_windows_must_come_in_order_and_limits_must_exist() -> None:
 def _some_baseline() -> Baseline:
     nothing = jnp.zeros(2)
     return baseline_of(Information(np.stack([np.eye(2)] * 2), np.zeros((2, 2)), nothing, nothing, nothing), np.ones(2))
+
+
+def test_after_a_change_the_belief_is_what_windows_since_then_add_to_that_before() -> None:
+    x, y = windows(theta_of(60, 0.93, at=40), 6)
+    monitor = Monitor(fit(), replace(RULES, walk=0.0))
+    found = list(watch(monitor, np.arange(60.0), x, y))
+    at = next(k for k, (_, step) in enumerate(found) if step.alarms)
+    state, step = found[at]
+    alarm = step.alarms[0]
+    before = next(s.belief for _, s in reversed(found) if s.time < alarm.since and s.belief is not None)
+    room = SPREAD**2 * np.array([alarm.candidates[name] for name in SPACE.names])
+    opened = np.linalg.inv(before.covariance + np.diag(room))
+    seen = [one.evidence for one in state.history]
+    assert len(seen) == at - int(alarm.since) + 1
+    precision = opened + np.sum([one.precision for one in seen], axis=0)
+    mean = np.linalg.solve(precision, opened @ before.mean + np.sum([one.shift for one in seen], axis=0))
+    assert state.belief is not None
+    np.testing.assert_allclose(state.belief.mean, mean, atol=1e-9)
+    np.testing.assert_allclose(state.belief.covariance, np.linalg.inv(precision), atol=1e-9)

@@ -24,6 +24,8 @@ from twin.units import UnitError, convert, same_dimension
         ("Ah", "mAh", 1e3),
         ("µA", "A", 1e-6),
         ("mΩ", "ohm", 1e-3),
+        ("Nm", "N*m", 1.0),
+        ("nm", "m", 1e-9),
     ],
 )
 def test_units_are_read_as_people_write_them(written: str, wanted: str, value: float) -> None:
