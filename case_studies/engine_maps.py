@@ -2,8 +2,8 @@
 
 ``python -m twin.case_studies.engine_maps [--gaussian] [--seed 0]`` calibrates ``engine_steady_map`` on the VW 1.9 TDI
 and on the Mercedes 1.7 CDI, blocks of speeds left out, and predicts these blocks. The files' grids are interpolated, so
-of neighbours only one is used. The VW's exhaust is told to be far hotter at 3500 to 3800 rpm than before and after: errors
-follow Student's t, which lets such rows go; ``--gaussian`` shows what they do otherwise.
+of neighbours only one is used. The VW's exhaust is told to be far hotter at 3500 to 3800 rpm than before and after:
+errors follow Student's t, which lets such rows go; ``--gaussian`` shows what they do otherwise.
 """
 
 import argparse

@@ -19,7 +19,8 @@ class Rules:
     most, on average. ``contraction``: the share of a parameter's prior variance that a window must take away to count.
     ``walk``: prior standard deviations per √time unit that parameters walk; ``rate``: per time unit, that they drift.
     ``trusted``: parameters that are nominal and stay so until they change at once, such as gains of sensors: what
-    cannot be told from them counts as the unit's build, or as wear. ``misfit``: the most that a channel may miss a window by.
+    cannot be told from them counts as the unit's build, or as wear. ``misfit``: the most that a channel may miss a
+    window by.
     """
 
     limits: Mapping[str, float]
