@@ -23,7 +23,7 @@ from twin.case_studies.engine_window import LEVELS, NOISE
 from twin.case_studies.forwards import forward_of
 from twin.inference.monitor import Monitor, watch
 from twin.inference.monitor_record import Rules, State, Step
-from twin.inference.remaining import Remaining, remaining
+from twin.inference.remaining import Remaining
 from twin.inference.windows import Channels, WindowFit
 from twin.models.engine.air_path import Drive
 from twin.models.engine.path import Grid
@@ -97,22 +97,11 @@ def scored(y: Floats, sensors: Sequence[str] = SENSORS) -> Floats:
     return own
 
 
-def outlook(monitor: Monitor, state: State) -> dict[str, Remaining]:
-    """Remaining hours to each limit, by the trend of the last windows."""
-    if state.baseline is None or not state.history:
-        return {}
-    lines, found = monitor.lines(state), {}
-    for name, share in monitor.rules.limits.items():
-        j, limit = monitor.names.index(name), monitor.limit(state.baseline, name)
-        found[name] = remaining(lines, j, limit, falls=share < 1)
-    return found
-
-
 def write(folder: Path, monitor: Monitor, steps: Sequence[Step], state: State, service: Service) -> None:
     """Alarm log, table of windows, outlook and figure."""
     alarms = [asdict(alarm) for step in steps for alarm in step.alarms]
     (folder / "alarms.jsonl").write_text("".join(json.dumps(alarm) + "\n" for alarm in alarms))
-    (folder / "outlook.json").write_text(json.dumps(_finite(outlook(monitor, state)), indent=1) + "\n")
+    (folder / "outlook.json").write_text(json.dumps(_finite(monitor.outlook(state)), indent=1) + "\n")
     with (folder / "windows.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(
@@ -155,7 +144,7 @@ def main() -> None:
             likely = sorted(alarm.candidates.items(), key=lambda pair: -pair[1])[:3]
             words = ", ".join(f"{name} {chance:.0%}" for name, chance in likely)
             say(f"hour {alarm.time:g}: {alarm.kind} of {alarm.parameter}, since hour {alarm.since:g} ({words})")
-    for name, left in outlook(monitor, state).items():
+    for name, left in monitor.outlook(state).items():
         say(f"{name} reaches its limit in {left.words('h')}")
     with replaced_folder(options.out) as folder:
         write(folder, monitor, steps, state, service)

@@ -17,8 +17,8 @@ from scipy import stats
 from twin.inference.baseline import Baseline, baseline_of
 from twin.inference.changes import SPREAD, Charts, alarmed, blank, isolated, risen, threshold_of
 from twin.inference.monitor_record import Alarm, Rules, Seen, State, Step
-from twin.inference.remaining import Lines, lines_of
-from twin.inference.tracking import Belief, later, surprise, updated
+from twin.inference.remaining import Remaining, remaining
+from twin.inference.tracking import Belief, Motion, believed, later, surprise, updated
 from twin.inference.windows import CHUNK, Information, WindowFit
 from twin.space import Floats
 
@@ -48,9 +48,15 @@ class Monitor:
         return np.array([TRUSTED if name in self.rules.trusted else 1.0 for name in self.names])
 
     @property
-    def walk(self) -> Floats:
-        """Prior standard deviations (p,) per √time unit."""
-        return np.array([0.0 if name in self.rules.trusted else self.rules.walk for name in self.names])
+    def wear(self) -> Floats:
+        """1 (p,) for parameters that wear, else 0."""
+        return np.array([float(name in self.asked and name not in self.rules.trusted) for name in self.names])
+
+    @property
+    def motion(self) -> Motion:
+        """How parameters move between windows."""
+        walks = np.array([float(name not in self.rules.trusted) for name in self.names])
+        return Motion(self.rules.walk * walks, self.rules.rate_walk * self.wear)
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -75,12 +81,15 @@ class Monitor:
         theta[j] = np.clip(theta[j] * self.rules.limits[name], low + 1e-9, high - 1e-9)
         return float(self.fit.u(theta[None])[0, j])
 
-    def lines(self, state: State) -> Lines:
-        """Straight lines through the last windows (``remaining.py``). ValueError before there is a belief."""
-        if not state.history:
-            raise ValueError("no window has been watched yet: there is no trend")
-        times, seen = [one.time for one in state.history], [one.evidence for one in state.history]
-        return lines_of(np.array(times), seen, state.time, np.full(len(self.names), self.rules.rate))
+    def outlook(self, state: State) -> dict[str, Remaining]:
+        """The time that is left to each limit; empty before there is a belief."""
+        if state.baseline is None or state.belief is None:
+            return {}
+        now = later(state.belief, self.motion, state.time - state.believed)
+        return {
+            name: remaining(now, self.names.index(name), self.limit(state.baseline, name), falls=share < 1)
+            for name, share in self.rules.limits.items()
+        }
 
 
 def watch(monitor: Monitor, times: Floats, records: Any, y: Floats) -> Iterator[tuple[State, Step]]:
@@ -150,7 +159,7 @@ def _learning(
     if len(collected) < monitor.rules.baseline:
         return replace(state, collected=collected, time=time), Step(time, tells, "", None, {})
     found = baseline_of(Information(*(np.stack(part) for part in zip(*collected, strict=True))), monitor.tight)
-    belief = Belief(found.mean, found.covariance)
+    belief = believed(found.mean, found.covariance, monitor.rules.rate * monitor.wear)
     done = State(baseline=found, belief=belief, time=time, believed=time, charts=blank(len(found.mean)))
     return done, Step(time, tells, "", belief, {})
 
@@ -161,7 +170,7 @@ def _watching(
 ) -> tuple[State, Step]:  # fmt: skip
     rules, p = monitor.rules, len(monitor.names)
     seen = baseline.evidence(window.precision, window.shift)
-    before = later(belief, monitor.walk, time - state.believed)
+    before = later(belief, monitor.motion, time - state.believed)
     threshold = threshold_of(rules.between, p)
     charts = risen(charts, surprise(before, seen), threshold)
     after, history = updated(before, seen), (*state.history, Seen(time, seen, before))[-rules.horizon :]
@@ -171,7 +180,7 @@ def _watching(
         candidates = isolated(charts, chart, monitor.names)
         history = history[-int(charts.windows[chart]) :]
         alarms.append(Alarm(time, "change", max(candidates, key=candidates.__getitem__), history[0].time, candidates))
-        after = _reopened(candidates, history, monitor.walk)
+        after = _reopened(candidates, history, monitor.motion)
         charts = blank(p)
     beyond = {name: _beyond(monitor, baseline, after, name) for name in rules.limits}
     counts = dict(state.counts)
@@ -188,16 +197,17 @@ def _watching(
     return now, Step(time, tells, "", after, beyond, tuple(alarms))
 
 
-def _reopened(candidates: Mapping[str, float], since: Sequence[Seen], walk: Floats) -> Belief:
+def _reopened(candidates: Mapping[str, float], since: Sequence[Seen], motion: Motion) -> Belief:
     """The belief before the first of the windows since a change, with room for what may have changed, and they again.
 
     What they had moved meanwhile, so as to explain the change, is taken back.
     """
     first = since[0]
-    room = SPREAD**2 * np.array(list(candidates.values()))
-    found, time = Belief(first.before.mean, first.before.covariance + np.diag(room)), first.time
+    chances = np.array(list(candidates.values()))
+    room = np.concatenate([SPREAD**2 * chances, 0 * chances])
+    found, time = Belief(first.before.state, first.before.joint + np.diag(room)), first.time
     for one in since:
-        found, time = updated(later(found, walk, one.time - time), one.evidence), one.time
+        found, time = updated(later(found, motion, one.time - time), one.evidence), one.time
     return found
 
 

@@ -17,7 +17,8 @@ class Rules:
     ``limits``: by parameter, the share of its baseline at which it is worn. An alarm of a limit needs ``consecutive``
     informative windows with P(beyond) > ``probability``; alarms of changes are false once in ``between`` windows at
     most, on average. ``contraction``: the share of a parameter's prior variance that a window must take away to count.
-    ``walk``: prior standard deviations per √time unit that parameters walk; ``rate``: per time unit, that they drift.
+    ``walk``: prior standard deviations per √time unit that parameters walk. Those with a limit also wear, at a rate of
+    some ``rate`` per time unit that itself walks by ``rate_walk`` per √time unit.
     ``trusted``: parameters that are nominal and stay so until they change at once, such as gains of sensors: what
     cannot be told from them counts as the unit's build, or as wear. ``misfit``: the most that a channel may miss a
     window by.
@@ -31,7 +32,8 @@ class Rules:
     least: float = 0.5
     baseline: int = 40
     walk: float = 0.01
-    rate: float = 0.005
+    rate: float = 0.002
+    rate_walk: float = 0.00015
     horizon: int = 150
     trusted: tuple[str, ...] = ()
     misfit: float = 2.0

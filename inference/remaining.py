@@ -1,17 +1,14 @@
-"""How long until a parameter reaches its limit, if it goes on as it did.
+"""How long until a parameter reaches its limit, if it goes on as it does.
 
-Over a horizon of windows at times t_k the parameters are taken for straight lines, a + b (t_k - t_now). With evidence
-(P_k, e_k) and priors a ~ N(0, I), b ~ N(0, diag(r²)) the lines' posterior is Gaussian; each draw of it crosses its
-limit at its own time, or never.
+A belief (``tracking.py``) knows a level and a rate; each draw of the two is a straight line that crosses the limit at
+its own time, or never.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from twin.inference.baseline import Evidence
-from twin.space import Floats
+from twin.inference.tracking import Belief
 
 DRAWS = 4000
 LEVELS = (0.05, 0.5, 0.95)
@@ -37,44 +34,11 @@ class Remaining:
         return f"{self.q50:.0f} {unit}, 90 % interval {self.q05:.0f} {unit} to {last}"
 
 
-@dataclass(frozen=True, eq=False)
-class Lines:
-    """Mean (2p,) and covariance (2p, 2p) of levels now and rates."""
-
-    mean: Floats
-    covariance: Floats
-
-    def level(self) -> tuple[Floats, Floats]:
-        """Mean and standard deviation (p,) of the levels."""
-        p = len(self.mean) // 2
-        return self.mean[:p], np.asarray(np.sqrt(np.diagonal(self.covariance)[:p]))
-
-    def rate(self) -> tuple[Floats, Floats]:
-        """Mean and standard deviation (p,) of the rates."""
-        p = len(self.mean) // 2
-        return self.mean[p:], np.asarray(np.sqrt(np.diagonal(self.covariance)[p:]))
-
-
-def lines_of(times: Floats, seen: Sequence[Evidence], now: float, rates: Floats) -> Lines:
-    """The lines through windows at ``times`` (K,), with ``rates`` (p,) the prior's standard deviations of b."""
-    p = len(rates)
-    precision = np.diag(np.concatenate([np.ones(p), rates**-2.0]))
-    shift = np.zeros(2 * p)
-    for t, one in zip(times, seen, strict=True):
-        design = np.array([1.0, t - now])
-        precision = precision + np.kron(np.outer(design, design), one.precision)
-        shift = shift + np.kron(design, one.shift)
-    covariance = np.linalg.inv(precision)
-    return Lines(covariance @ shift, 0.5 * (covariance + covariance.T))
-
-
-def remaining(lines: Lines, j: int, limit: float, *, falls: bool, seed: int = 0) -> Remaining:
+def remaining(belief: Belief, j: int, limit: float, *, falls: bool, seed: int = 0) -> Remaining:
     """The time until parameter j is at ``limit``, from above if it ``falls``; 0 for lines that are beyond already."""
-    p = len(lines.mean) // 2
+    p = len(belief.mean)
     pick = [j, p + j]
-    draws = np.random.default_rng(seed).multivariate_normal(
-        lines.mean[pick], lines.covariance[np.ix_(pick, pick)], DRAWS
-    )
+    draws = np.random.default_rng(seed).multivariate_normal(belief.state[pick], belief.joint[np.ix_(pick, pick)], DRAWS)
     sign = 1.0 if falls else -1.0
     room, speed = sign * (draws[:, 0] - limit), -sign * draws[:, 1]
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from twin.case_studies.engine_health import RULES, SCENARIOS, monitor_of, outlook, run, write
+from twin.case_studies.engine_health import RULES, SCENARIOS, monitor_of, run, write
 from twin.case_studies.engine_health_study import outcome
 from twin.case_studies.engine_scenario import SERVICE, Scenario, broken, fouled, serve, solved, worn
 from twin.inference.monitor import Monitor
@@ -83,7 +83,7 @@ def test_what_is_written_can_be_read_again(tmp_path: Path) -> None:
     assert len((tmp_path / "windows.csv").read_text().splitlines()) == 1 + WINDOWS
     assert set(json.loads((tmp_path / "outlook.json").read_text())) == set(RULES.limits)
     assert (tmp_path / "health.png").stat().st_size > 10_000
-    assert outlook(monitor, State()) == {}
+    assert monitor.outlook(State()) == {}
 
 
 def test_outcomes_count_false_alarms_before_a_fault_and_the_delay_after_it() -> None:

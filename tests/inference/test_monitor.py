@@ -12,8 +12,8 @@ from twin.inference.baseline import Baseline, baseline_of
 from twin.inference.changes import SPREAD, alarmed, blank, isolated, risen, threshold_of
 from twin.inference.monitor import Monitor, advance, watch
 from twin.inference.monitor_record import Rules, State, Step
-from twin.inference.remaining import lines_of, remaining
-from twin.inference.tracking import Belief, later, surprise, updated
+from twin.inference.remaining import remaining
+from twin.inference.tracking import Motion, believed, later, surprise, updated
 from twin.inference.windows import Channels, Information, WindowFit
 from twin.priors import Normal
 from twin.space import Floats, Parameter, Space
@@ -58,6 +58,7 @@ def watched(theta: Floats, seed: int, rules: Rules, still: tuple[int, ...] = ())
     return [step for _, step in found], found[-1][0]
 
 
+STILL = Motion(np.zeros(2), np.zeros(2))
 RULES = Rules({"slope": 0.95}, baseline=20)
 
 
@@ -112,12 +113,12 @@ def test_evidence_of_a_singular_window() -> None:
 
 def test_without_forgetting_the_carried_posterior_is_that_of_all_data() -> None:
     rng = np.random.default_rng(3)
-    base, belief = _some_baseline(), Belief(np.zeros(2), np.eye(2))
+    base, belief = _some_baseline(), believed(np.zeros(2), np.eye(2), np.zeros(2))
     precision, shift = np.eye(2), np.zeros(2)
     for _ in range(20):
         root = rng.standard_normal((2, 2))
         seen = base.evidence(root @ root.T, rng.standard_normal(2))
-        belief = updated(later(belief, np.zeros(2), 1.0), seen)
+        belief = updated(later(belief, STILL, 1.0), seen)
         precision, shift = precision + seen.precision, shift + seen.shift
     np.testing.assert_allclose(belief.mean, np.linalg.solve(precision, shift), atol=1e-9)
     np.testing.assert_allclose(belief.covariance, np.linalg.inv(precision), atol=1e-9)
@@ -127,7 +128,7 @@ def test_false_alarms_of_charts_are_rarer_than_stated() -> None:
     rng = np.random.default_rng(4)
     base, every, alarms, count = _some_baseline(), 200.0, 0, 20_000
     threshold, charts = threshold_of(every, 2), blank(2)
-    belief = Belief(np.zeros(2), 1e-9 * np.eye(2))
+    belief = believed(np.zeros(2), 1e-9 * np.eye(2), np.zeros(2))
     root = np.array([[3.0, 0.0], [2.0, 2.0]])
     precision = base.evidence(root @ root.T, np.zeros(2)).precision
     draws = rng.multivariate_normal(np.zeros(2), precision, size=count)
@@ -140,7 +141,7 @@ def test_false_alarms_of_charts_are_rarer_than_stated() -> None:
 
 
 def test_charts_tell_which_parameter_changed() -> None:
-    base, belief = _some_baseline(), Belief(np.zeros(2), 1e-6 * np.eye(2))
+    base, belief = _some_baseline(), believed(np.zeros(2), 1e-6 * np.eye(2), np.zeros(2))
     precision = np.array([[20.0, 8.0], [8.0, 10.0]])
     threshold, charts = threshold_of(1000.0, 2), blank(2)
     while (chart := alarmed(charts, threshold)) is None:
@@ -151,18 +152,45 @@ def test_charts_tell_which_parameter_changed() -> None:
     assert isolated(charts, chart, ("a", "b"))["b"] > 0.9
 
 
-def test_lines_give_the_time_that_is_left() -> None:
+def test_rates_are_the_regression_of_all_windows_on_straight_lines() -> None:
     rng = np.random.default_rng(5)
-    base, times = _some_baseline(), np.arange(60.0)
-    truth = np.stack([1.0 - 0.01 * times, np.zeros_like(times)], axis=1)
+    base, belief = _some_baseline(), believed(np.zeros(2), np.eye(2), np.array([0.02, 0.05]))
+    times, joint, shift = np.cumsum(rng.uniform(0.5, 2.0, 15)), np.diag([1.0, 1.0, 0.02**-2, 0.05**-2]), np.zeros(4)
+    for before, t in zip([0.0, *times[:-1]], times, strict=True):
+        root = rng.standard_normal((2, 2))
+        seen = base.evidence(root @ root.T, rng.standard_normal(2))
+        belief = updated(later(belief, STILL, t - before), seen)
+        line = np.array([1.0, t])
+        joint, shift = joint + np.kron(np.outer(line, line), seen.precision), shift + np.kron(line, seen.shift)
+    now = np.kron(np.array([[1.0, times[-1]], [0.0, 1.0]]), np.eye(2))
+    np.testing.assert_allclose(belief.state, now @ np.linalg.solve(joint, shift), atol=1e-9)
+    np.testing.assert_allclose(belief.joint, now @ np.linalg.inv(joint) @ now.T, atol=1e-9)
+
+
+def test_a_belief_moved_in_two_steps_is_that_moved_in_one() -> None:
+    belief, motion = believed(np.ones(2), np.eye(2), np.ones(2)), Motion(np.array([0.1, 0.2]), np.array([0.3, 0.0]))
+    once, twice = later(belief, motion, 3.0), later(later(belief, motion, 1.0), motion, 2.0)
+    np.testing.assert_allclose(once.joint, twice.joint, rtol=1e-12)
+    np.testing.assert_allclose(once.state, twice.state)
+
+
+def test_a_trend_gives_the_time_that_is_left() -> None:
+    rng = np.random.default_rng(5)
+    base, belief = _some_baseline(), believed(np.zeros(2), np.eye(2), np.full(2, 0.02))
     precision = 100.0 * np.eye(2)
     one = base.evidence(precision, np.zeros(2))
-    seen = [replace(one, precision=precision, shift=precision @ (row + 0.1 * rng.standard_normal(2))) for row in truth]
-    left = remaining(lines_of(times, seen, 59.0, np.full(2, 0.02)), 0, 0.0, falls=True)
+    for t in np.arange(60.0):
+        value = np.array([1.0 - 0.01 * t, 0.0]) + 0.1 * rng.standard_normal(2)
+        seen = replace(one, precision=precision, shift=precision @ value)
+        belief = updated(belief if t == 0 else later(belief, STILL, 1.0), seen)
+    left = remaining(belief, 0, 0.0, falls=True)
     assert left.q05 < 41.0 < left.q95
     assert left.reached > 0.99
-    never = remaining(lines_of(times, seen, 59.0, np.full(2, 0.02)), 1, -5.0, falls=True)
+    assert "90 % interval" in left.words("h")
+    never = remaining(belief, 1, -5.0, falls=True)
     assert never.q95 == np.inf
+    assert "never" in never.words("h")
+    assert remaining(belief, 0, 2.0, falls=True).q95 == 0.0
 
 
 def test_a_loss_is_found_where_it_was_and_a_healthy_unit_is_left_alone() -> None:
@@ -195,7 +223,7 @@ def test_the_posterior_forgets_over_refused_windows_too() -> None:
     one = Information(*(part[0] for part in fit().informations(x, y, np.zeros(2))))
     idle = one._replace(precision=0 * one.precision, shift=0 * one.shift)
     for name, between in (("watched", ()), ("refused", (1.0, 2.0, 3.0))):
-        state = State(baseline=base, belief=Belief(np.zeros(2), 1e-6 * np.eye(2)), charts=blank(2))
+        state = State(baseline=base, belief=believed(np.zeros(2), 1e-6 * np.eye(2), np.zeros(2)), charts=blank(2))
         for time in between:
             state, step = advance(Monitor(fit(), rules), state, time, idle)
             assert step.refusal
@@ -234,8 +262,7 @@ def test_windows_must_come_in_order_and_limits_must_exist() -> None:
         Monitor(fit(), Rules({"slop": 0.9}))
     with pytest.raises(ValueError, match="share of the baseline"):
         Monitor(fit(), Rules({"slope": 1.0}))
-    with pytest.raises(ValueError, match="no trend"):
-        Monitor(fit(), RULES).lines(State())
+    assert Monitor(fit(), RULES).outlook(State()) == {}
     with pytest.raises(ValueError, match="at least two windows"):
         baseline_of(Information(*(part[:1] for part in found)), np.ones(2))
 
@@ -247,7 +274,7 @@ def _some_baseline() -> Baseline:
 
 def test_after_a_change_the_belief_is_what_windows_since_then_add_to_that_before() -> None:
     x, y = windows(theta_of(60, 0.93, at=40), 6)
-    monitor = Monitor(fit(), replace(RULES, walk=0.0))
+    monitor = Monitor(fit(), replace(RULES, walk=0.0, rate=0.0, rate_walk=0.0))
     found = list(watch(monitor, np.arange(60.0), x, y))
     at = next(k for k, (_, step) in enumerate(found) if step.alarms)
     state, step = found[at]
