@@ -53,7 +53,7 @@ def halves(record: Experiment) -> tuple[Experiment, Experiment]:
 def study(record: Experiment, seed: int = 0, *, swapped: bool = False) -> Result:
     """Calibrates on the first half and predicts the second, or the other way round."""
     first, second = reversed(halves(record)) if swapped else halves(record)
-    likelihood = Likelihood(MODEL, [first], autoregressive=("p_im",))
+    likelihood = Likelihood(MODEL, [first], autoregressive=("p_im", "W_air"))
     sample = sample_ladder(density_of(likelihood), seed=seed)
     flat = sample.theta.reshape(-1, sample.theta.shape[-1])
     draws = flat[:: max(1, len(flat) // DRAWS)]
