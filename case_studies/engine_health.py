@@ -26,6 +26,7 @@ from twin.inference.monitor_record import Rules, State, Step
 from twin.inference.remaining import Remaining
 from twin.inference.windows import Channels, WindowFit
 from twin.models.engine.air_path import Drive
+from twin.models.engine.parameters import TILTS
 from twin.models.engine.path import Grid
 from twin.models.engine.transient import INTERVAL
 from twin.models.engine_air_path import health
@@ -61,7 +62,7 @@ SETTLE = 50
 TRUSTED = ("gain_p_im", "gain_p_em", "gain_W_egr", "offset_W_egr")
 LIMITS = {"A_egrmax": 0.85, "A_vgtmax": 0.965, "k_eta_c": 0.98, "k_eta_t": 0.975, "k_Wc": 0.975}
 """Shares of an engine's own baseline at which its parts are worn: half of what their wear is expected to take."""
-RULES = Rules(LIMITS, trusted=TRUSTED)
+RULES = Rules(LIMITS, trusted=TRUSTED, build=tuple(p.name for p in TILTS))
 
 
 def monitor_of(frame: Grid, rules: Rules = RULES) -> Monitor:

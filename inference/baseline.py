@@ -9,6 +9,7 @@ expectation-maximisation algorithm (Dempster et al. 1977) gives the scatter S, u
 A window then says of μ as much as a reading with covariance Λ_k⁻¹ + S does.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,10 @@ class Evidence:
 
     precision: Floats
     shift: Floats
+
+    def of(self, which: Sequence[int]) -> "Evidence":
+        """That of some of the parameters, the others being what they were."""
+        return Evidence(self.precision[np.ix_(which, which)], self.shift[list(which)])
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,18 +50,25 @@ class Monitor:
     @property
     def wear(self) -> Floats:
         """1 (p,) for parameters that wear, else 0."""
-        return np.array([float(name in self.asked and name not in self.rules.trusted) for name in self.names])
+        return np.array([float(name in self.asked) for name in self.names])
 
     @property
     def motion(self) -> Motion:
         """How parameters move between windows."""
-        walks = np.array([float(name not in self.rules.trusted) for name in self.names])
+        still = (*self.rules.trusted, *self.rules.build)
+        walks = np.array([float(name not in still) for name in self.names])
         return Motion(self.rules.walk * walks, self.rules.rate_walk * self.wear)
 
     @property
     def asked(self) -> tuple[str, ...]:
         """The parameters that windows must tell of."""
-        return tuple(self.rules.limits) or self.names
+        still = (*self.rules.trusted, *self.rules.build)
+        return tuple(self.rules.limits) or tuple(name for name in self.names if name not in still)
+
+    @property
+    def movable(self) -> tuple[str, ...]:
+        """The parameters that may change at once."""
+        return tuple(name for name in self.names if name not in self.rules.build)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -160,7 +167,7 @@ def _learning(
         return replace(state, collected=collected, time=time), Step(time, tells, "", None, {})
     found = baseline_of(Information(*(np.stack(part) for part in zip(*collected, strict=True))), monitor.tight)
     belief = believed(found.mean, found.covariance, monitor.rules.rate * monitor.wear)
-    done = State(baseline=found, belief=belief, time=time, believed=time, charts=blank(len(found.mean)))
+    done = State(baseline=found, belief=belief, time=time, believed=time, charts=blank(len(monitor.movable)))
     return done, Step(time, tells, "", belief, {})
 
 
@@ -168,19 +175,20 @@ def _watching(
     monitor: Monitor, state: State, baseline: Baseline, charts: Charts, belief: Belief, time: float,
     window: Information, tells: tuple[str, ...],
 ) -> tuple[State, Step]:  # fmt: skip
-    rules, p = monitor.rules, len(monitor.names)
+    rules, p = monitor.rules, len(monitor.movable)
     seen = baseline.evidence(window.precision, window.shift)
     before = later(belief, monitor.motion, time - state.believed)
     threshold = threshold_of(rules.between, p)
-    charts = risen(charts, surprise(before, seen), threshold)
+    which = [monitor.names.index(name) for name in monitor.movable]
+    charts = risen(charts, surprise(before, seen).of(which), threshold)
     after, history = updated(before, seen), (*state.history, Seen(time, seen, before))[-rules.horizon :]
     alarms = []
     chart = alarmed(charts, threshold)
     if chart is not None:
-        candidates = isolated(charts, chart, monitor.names)
+        candidates = isolated(charts, chart, monitor.movable)
         history = history[-int(charts.windows[chart]) :]
         alarms.append(Alarm(time, "change", max(candidates, key=candidates.__getitem__), history[0].time, candidates))
-        after = _reopened(candidates, history, monitor.motion)
+        after = _reopened(monitor, candidates, history)
         charts = blank(p)
     beyond = {name: _beyond(monitor, baseline, after, name) for name in rules.limits}
     counts = dict(state.counts)
@@ -197,17 +205,17 @@ def _watching(
     return now, Step(time, tells, "", after, beyond, tuple(alarms))
 
 
-def _reopened(candidates: Mapping[str, float], since: Sequence[Seen], motion: Motion) -> Belief:
+def _reopened(monitor: Monitor, candidates: Mapping[str, float], since: Sequence[Seen]) -> Belief:
     """The belief before the first of the windows since a change, with room for what may have changed, and they again.
 
     What they had moved meanwhile, so as to explain the change, is taken back.
     """
     first = since[0]
-    chances = np.array(list(candidates.values()))
+    chances = np.array([candidates.get(name, 0.0) for name in monitor.names])
     room = np.concatenate([SPREAD**2 * chances, 0 * chances])
     found, time = Belief(first.before.state, first.before.joint + np.diag(room)), first.time
     for one in since:
-        found, time = updated(later(found, motion, one.time - time), one.evidence), one.time
+        found, time = updated(later(found, monitor.motion, one.time - time), one.evidence), one.time
     return found
 
 

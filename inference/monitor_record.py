@@ -20,7 +20,8 @@ class Rules:
     ``walk``: prior standard deviations per √time unit that parameters walk. Those with a limit also wear, at a rate of
     some ``rate`` per time unit that itself walks by ``rate_walk`` per √time unit.
     ``trusted``: parameters that are nominal and stay so until they change at once, such as gains of sensors: what
-    cannot be told from them counts as the unit's build, or as wear. ``misfit``: the most that a channel may miss a
+    cannot be told from them counts as the unit's build, or as wear. ``build``: parameters that are the unit's own and
+    never change, such as how it differs from others of its type. ``misfit``: the most that a channel may miss a
     window by.
     """
 
@@ -36,6 +37,7 @@ class Rules:
     rate_walk: float = 0.00015
     horizon: int = 150
     trusted: tuple[str, ...] = ()
+    build: tuple[str, ...] = ()
     misfit: float = 2.0
 
 

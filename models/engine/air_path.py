@@ -17,6 +17,7 @@ from twin.models.engine.compressor import Compressor, compressor
 from twin.models.engine.constants import RPM, Ambient, Engine
 from twin.models.engine.cylinder import SWEEPS, Cylinders, cylinders
 from twin.models.engine.orifice import orifice
+from twin.models.engine.tilts import tilted
 from twin.models.engine.turbine import Turbine, turbine
 
 MOST_EGR = 0.9
@@ -70,7 +71,7 @@ def flows(
     if extensions.intercooler is not None:
         T_im = compressed.T_c - extensions.intercooler * (compressed.T_c - air.T_amb)
     burnt = cylinders(p_im, p_em, T_im, drive.n_e, drive.u_delta, engine, air, sweeps, cycle)
-    area = engine.A_egrmax * drive.f_egr
+    area = tilted(engine.A_egrmax * drive.f_egr, "tilt_egr", drive.f_egr, engine)
     W_egr, psi = orifice(area, p_em, p_im, engine.R_e, burnt.T_em, engine)
     expanded = turbine(p_em, w_t, burnt.T_em, drive.f_vgt, engine, air)
     boost = exhaust = 0.0 * p_im

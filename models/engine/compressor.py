@@ -14,6 +14,7 @@ from typing import NamedTuple
 from twin.arrays import Array, horner, namespace, safe_sqrt
 from twin.models.engine.clips import at_least, power
 from twin.models.engine.constants import Ambient, Engine
+from twin.models.engine.tilts import tilted
 
 LEAST_FLOW = 1e-4
 """[kg/s]"""
@@ -39,11 +40,13 @@ def compressor(p_im: Array, w_t: Array, engine: Engine, air: Ambient) -> Compres
     E = Pi_c ** (1 - 1 / engine.gam_a) - 1
     Phi_c = _flow_coefficient(2 * engine.c_pa * air.T_amb * E / (engine.R_c * w_t) ** 2, w_t, engine)
     density = p_bc / (engine.R_a * air.T_amb)
-    W_c = at_least(engine.k_Wc * density * math.pi * engine.R_c**3 * w_t * Phi_c, LEAST_FLOW, engine.softness)
+    swept = tilted(density * math.pi * engine.R_c**3 * w_t, "tilt_Wc", w_t, engine)
+    W_c = at_least(engine.k_Wc * swept * Phi_c, LEAST_FLOW, engine.softness)
     a, b = W_c - engine.W_copt, power(Pi_c - 1, engine.c_pi) - engine.pi_copt
     first, second, mixed = engine.Q_c
     eta = engine.eta_cmax - (first * a * a + 2 * mixed * a * b + second * b * b)
-    eta_c = engine.k_eta_c * at_least(eta, LOWEST_EFFICIENCY, engine.softness)
+    kept = at_least(eta, LOWEST_EFFICIENCY, engine.softness)
+    eta_c = tilted(engine.k_eta_c * kept, "tilt_eta_c", W_c, engine)
     rise = air.T_amb * E / eta_c
     return Compressor(Pi_c, Phi_c, W_c, eta_c, W_c * engine.c_pa * rise, air.T_amb + rise)
 

@@ -42,6 +42,18 @@ class Extensions:
     """[Pa s²/kg²] k of the pressure p_amb + k W_t² behind the turbine, as of a loaded particle filter."""
     fuel_bias: Array | None = None
     """b of the fuel u_δ (1 + b) that is really injected."""
+    tilt_vol: Array | None = None
+    """Errors ε of submodels that grow over their range (``tilts.py``): of η_vol over n_e,"""
+    tilt_T_e: Array | None = None
+    """of the exhaust's temperature over u_δ,"""
+    tilt_egr: Array | None = None
+    """of the EGR valve's area over its opening,"""
+    tilt_Wc: Array | None = None
+    """of the compressor's flow over ω_t,"""
+    tilt_eta_c: Array | None = None
+    """of its efficiency over W_c,"""
+    tilt_eta_t: Array | None = None
+    """and of the turbine's efficiency over BSR."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from twin.arrays import Array, namespace
 from twin.models.engine.clips import at_least, at_most, between
 from twin.models.engine.constants import Ambient, Engine
+from twin.models.engine.tilts import tilted
 
 SWEEPS = 4
 START_T1, START_X_R = 1.05, 0.03
@@ -47,10 +48,12 @@ def cylinders(
     xp = namespace(p_im)
     filling, speed, constant = engine.c_vol
     eta_vol = filling * xp.sqrt(p_im) + speed * n_e**0.5 + constant
+    eta_vol = tilted(eta_vol, "tilt_vol", n_e, engine)
     W_ei = engine.k_vol * eta_vol * p_im * n_e * engine.V_d / (120.0 * engine.R_a * T_im)
     W_f = fuel_flow(n_e, u_delta, engine)
     W_eo = W_ei + W_f
-    T_e, T_1, x_r = _cycle(p_em / p_im, W_f * engine.q_HV / W_eo, T_im, engine, sweeps, cycle)
+    ideal = tilted(engine.eta_sc, "tilt_T_e", u_delta, engine)
+    T_e, T_1, x_r = _cycle(p_em / p_im, W_f * engine.q_HV / W_eo, T_im, ideal, engine, sweeps, cycle)
     surface = math.pi * engine.d_pipe * engine.l_pipe * engine.n_pipe
     T_em = air.T_amb + (T_e - air.T_amb) * xp.exp(-engine.h_tot * surface / (W_eo * engine.c_pe))
     return Cylinders(eta_vol, W_ei, W_f, W_eo, T_e, T_1, x_r, T_em)
@@ -64,13 +67,14 @@ def fuel_flow(n_e: Array, u_delta: Array, engine: Engine) -> Array:
 
 
 def _cycle(
-    Pi_e: Array, heat: Array, T_im: Array, engine: Engine, sweeps: int, start: tuple[Array, Array] | None
-) -> tuple[Array, Array, Array]:
+    Pi_e: Array, heat: Array, T_im: Array, eta_sc: Array, engine: Engine, sweeps: int,
+    start: tuple[Array, Array] | None,
+) -> tuple[Array, Array, Array]:  # fmt: skip
     """T_e, T_1 and x_r; ``heat`` is W_f q_HV/W_eo [J/kg]."""
     xp = namespace(Pi_e)
     r = engine.r_c ** (engine.gam_a - 1)
     residual = Pi_e ** (1 / engine.gam_a)
-    expansion = engine.eta_sc * Pi_e / residual
+    expansion = eta_sc * Pi_e / residual
     narrow = engine.softness
     T_1, x_r = (START_T1 * T_im + 0 * Pi_e, START_X_R + 0 * Pi_e) if start is None else start
     T_e = xp.zeros_like(Pi_e)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from twin.arrays import Array, namespace, safe_sqrt
 from twin.models.engine.clips import at_least, at_most, between, power
 from twin.models.engine.constants import Ambient, Engine
+from twin.models.engine.tilts import tilted
 
 CLOSED = 0.9999
 LOWEST_EFFICIENCY = 0.2
@@ -41,7 +42,7 @@ def turbine(p_em: Array, w_t: Array, T_em: Array, f_vgt: Array, engine: Engine, 
     BSR = between(engine.R_t * w_t / xp.sqrt(2 * energy), 0.0, 2 * engine.BSR_opt, engine.softness)
     c_m = _curvature(w_t, engine)
     eta = between(engine.eta_tmmax - c_m * (BSR - engine.BSR_opt) ** 2, LOWEST_EFFICIENCY, 1.0, engine.softness)
-    eta_tm = engine.k_eta_t * eta
+    eta_tm = tilted(engine.k_eta_t * eta, "tilt_eta_t", BSR, engine)
     return Turbine(Pi_t, W_t, BSR, c_m, eta_tm, eta_tm * W_t * energy)
 
 
