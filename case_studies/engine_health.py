@@ -111,7 +111,7 @@ def write(folder: Path, monitor: Monitor, steps: Sequence[Step], state: State, s
         for step in steps:
             bands = "" if step.belief is None else np.round(monitor.bands(step.belief), 6).ravel().tolist()
             rows.writerow([step.time, int(bool(step.tells)), step.refusal, *bands])
-    draw(folder / "health.png", monitor, steps, service.hours, service.truth)
+    draw(folder / "health.png", monitor, steps, state, service.hours, service.truth)
 
 
 def _finite(left: Mapping[str, Remaining]) -> dict[str, dict[str, float | None]]:
