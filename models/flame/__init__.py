@@ -1,0 +1,1 @@
+"""Parts of the flame models: thermochemistry, transport, kinetics, solvers."""
