@@ -4,13 +4,12 @@ import functools
 import importlib
 import importlib.util
 import warnings
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from twin.models.flame.gas import Gas
-from twin.models.flame.kinetics import Step
+from twin.models.flame.kinetics import Law, Step
 from twin.space import Floats
 
 MECHANISM = "gri30.yaml"
@@ -27,16 +26,6 @@ def require_cantera() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return importlib.import_module("cantera")
-
-
-@dataclass(frozen=True)
-class Law:
-    """A in SI units (kmol, m³), b, Ea [J/kmol] and the orders of the step's reactants."""
-
-    A: float
-    b: float
-    Ea: float
-    orders: tuple[float, ...]
 
 
 @functools.lru_cache(maxsize=4)

@@ -26,6 +26,16 @@ class Arrhenius(NamedTuple):
     Ea: Array
 
 
+@dataclass(frozen=True)
+class Law:
+    """A in SI units (kmol, m³), b, Ea [J/kmol] and the orders of the step's reactants."""
+
+    A: float
+    b: float
+    Ea: float
+    orders: tuple[float, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """Net stoichiometric coefficients (s,), and by whose concentrations the rate goes."""

@@ -12,8 +12,8 @@ import torch
 from twin.arrays import Array, to_numpy
 from twin.models.flame import gas as g
 from twin.models.flame import transport as t
-from twin.models.flame.cantera_reference import Law, solution
-from twin.models.flame.kinetics import CAL, Arrhenius, heat_release, rate, step_of
+from twin.models.flame.cantera_reference import solution
+from twin.models.flame.kinetics import CAL, Arrhenius, Law, heat_release, rate, step_of
 from twin.space import Floats
 
 jax.config.update("jax_enable_x64", True)
