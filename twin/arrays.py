@@ -44,7 +44,9 @@ def namespace(*arrays: Array) -> ModuleType:
 
 
 def like(value: Array, reference: Array) -> Array:
-    """``value`` as an array of ``reference``'s kind, dtype and device."""
+    """``value`` as an array of ``reference``'s kind, dtype and device; of its values' if it carries derivatives."""
+    if getattr(reference, "carries_derivatives", False):
+        return like(value, reference.value)
     xp = namespace(reference)
     if is_array_api_obj(value) and namespace(value) is xp and value.dtype == reference.dtype:
         return value

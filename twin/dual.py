@@ -6,6 +6,7 @@ and is exact to rounding. Functions that physics needs stand below; where a func
 of the branch taken.
 """
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,6 +64,14 @@ class Dual:
         power = self.value**exponent
         return Dual(power, exponent * power / self.value * self.slope)
 
+    def __rpow__(self, base: float) -> "Dual":
+        value = base**self.value
+        return Dual(value, math.log(base) * value * self.slope)
+
+    def __getitem__(self, index: Any) -> "Dual":
+        """Part of the values; ``index`` begins with ``...``, so that derivatives are cut alike."""
+        return Dual(self.value[index], self.slope[index])
+
     __radd__ = __add__
     __rmul__ = __mul__
 
@@ -106,13 +115,19 @@ def log(x: Dual) -> Dual:
     return Dual(namespace(x.value).log(x.value), x.slope / x.value)
 
 
+def sum(x: Dual, axis: int) -> Dual:
+    """Along an axis that counts from the end, along which derivatives are not broadcast."""
+    xp = namespace(x.value)
+    return Dual(xp.sum(x.value, axis=axis), xp.sum(x.slope, axis=axis))
+
+
 def logaddexp(x: Any, y: Any) -> Dual:
     """ln(eˣ + eʸ)."""
     (a, da), (b, db) = _parts(x), _parts(y)
     xp = namespace(a, b)
     value = xp.logaddexp(a, b)
     terms = [xp.exp(v - value) * d for v, d in ((a, da), (b, db)) if d is not None]
-    return Dual(value, sum(terms[1:], start=terms[0]))
+    return Dual(value, terms[0] if len(terms) == 1 else terms[0] + terms[1])
 
 
 def where(condition: Array, x: Any, y: Any) -> Dual:

@@ -5,10 +5,11 @@ flux and z = y - ξ,
 
     λ dT/dx = m S(T) z,        dz/dT = y'(T) - λ r/(m² S z),        z(T_b) = 0,        S z m/λ = G at T_u.
 
-m [kg/(m² s)] is the eigenvalue. The equation is integrated backward from the burnt side, where it is stable, off the
-slow manifold z = λ r/(m² S y'). The more mass flows, the less z is left at T_u. G = 0 is the true flame, G > 0 one that
-begins at a finite gradient, as in a short domain. A preheated mixture reacts a little before the flame comes, so that z
-does not vanish but follows that manifold: what is below ``GONE`` of the whole progress counts as gone.
+m [kg/(m² s)] is the eigenvalue. The equation is integrated backward from the burnt side, where it is stable, off
+z ∝ (T_b - T)^s with s = max(n, (1 + n)/2), n being the order of r in T_b - T. The more mass flows, the less z is left
+at T_u. G = 0 is the true flame, G > 0 one that begins at a finite gradient, as in a short domain. A preheated mixture
+reacts a little before the flame comes, so that z does not vanish: what is below ``GONE`` of the whole progress counts
+as gone.
 """
 
 import math
@@ -94,15 +95,16 @@ def position(front: Front, m: float, T: Floats) -> Floats:
 
 
 def front_of(gas: Gas, step: Step, law: Law, of: Fresh, spread: float = 1.0) -> Front:
-    """The front of a real gas with unity Lewis numbers and ``spread`` times its conductivity; progress in kmol."""
-    T_b, _ = burnt(gas, step, of)
-    T = np.linspace(of.T, T_b, KNOTS)
+    """The front of one mixture with unity Lewis numbers and ``spread`` times its conductivity; progress in kmol."""
+    T_u, p, Y_u = float(of.T[0]), float(of.p[0]), of.Y[0]
+    T_b = float(burnt(gas, step, of)[0][0])
+    T = np.linspace(T_u, T_b, KNOTS)
     h, nuW = enthalpies(gas, T), step.nu * gas.W
     S = -(h @ nuW)
-    y = (h @ of.Y - float(of.Y @ enthalpies(gas, np.array(of.T)))) / S
-    Y = of.Y + nuW * y[:, None]
+    y = (h @ Y_u - float(Y_u @ enthalpies(gas, np.array(T_u)))) / S
+    Y = Y_u + nuW * y[:, None]
     slope = ((Y * heat_capacities(gas, T)).sum(axis=-1)) / S
-    c = density(gas, T, np.full(KNOTS, of.p), Y)[:, None] * Y / gas.W
+    c = density(gas, T, np.full(KNOTS, p), Y)[:, None] * Y / gas.W
     columns = [spread * conductivity(gas, T, Y), S, slope, y, *(c[:, k] for k in step.reactants)]
     spline = CubicSpline(T, np.stack(columns, axis=-1))
 
@@ -113,7 +115,7 @@ def front_of(gas: Gas, step: Step, law: Law, of: Fresh, spread: float = 1.0) -> 
             r *= (max(concentration, 0.0) + LEAST) ** order
         return Local(lam, heat, rise, progress, r)
 
-    return Front(of.T, T_b, at)
+    return Front(T_u, T_b, at)
 
 
 def _burning(front: Front, m: float) -> float:
@@ -137,8 +139,7 @@ def _at_cold_end(front: Front, m: float) -> float:
 
 def _integrated(front: Front, m: float, T: Floats | None) -> Any:
     begin = front.T_b - front.start * (front.T_b - front.T_u)
-    hot = front.at(begin)
-    first = hot.conductivity * hot.rate / (m * m * hot.heat * hot.slope)
+    first = _start(front, m, begin)
     small = _gone(front)
 
     def equation(T: float, z: Floats) -> list[float]:
@@ -155,6 +156,15 @@ def _integrated(front: Front, m: float, T: Floats | None) -> Any:
         equation, (begin, front.T_u), [first], method="LSODA", t_eval=T, rtol=TOLERANCE, atol=TOLERANCE * small,
         events=gone,
     )  # fmt: skip
+
+
+def _start(front: Front, m: float, T: float) -> float:
+    """z near T_b, from -s z/δ = y' - λ r/(m² S z) with δ = T_b - T."""
+    hot, delta = front.at(T), front.T_b - T
+    order = math.log2(hot.rate / front.at(front.T_b - 0.5 * delta).rate)
+    s = max(order, 0.5 * (1 + order))
+    driven = hot.conductivity * hot.rate / (m * m * hot.heat)
+    return delta / (2 * s) * (math.sqrt(hot.slope**2 + 4 * s * driven / delta) - hot.slope)
 
 
 def _gone(front: Front) -> float:

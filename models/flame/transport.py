@@ -46,18 +46,27 @@ def viscosity(gas: Gas, T: Array, Y: Array) -> Array:
 
 def conductivity(gas: Gas, T: Array, Y: Array) -> Array:
     """λ of the mixture [W/(m K)] (*batch,)."""
-    xp = namespace(T)
-    X, lam = mole_fractions(gas, Y), conductivities(gas, T)
+    return mixed_conductivity(mole_fractions(gas, Y), conductivities(gas, T))
+
+
+def mixed_conductivity(X: Array, lam: Array) -> Array:
+    """λ of a mixture (*batch,) of species with conductivities (*batch, s)."""
+    xp = namespace(X)
     return 0.5 * (xp.sum(X * lam, axis=-1) + 1 / xp.sum(X / lam, axis=-1))
 
 
 def mixture_diffusivities(gas: Gas, T: Array, p: Array, Y: Array) -> Array:
     """D'_k [m²/s] (*batch, s)."""
-    xp = namespace(T)
-    X = mole_fractions(gas, Y) + TINY
-    others = like(1.0 - np.eye(len(gas.names)), X)
-    away = xp.sum(others * (X * like(gas.W, X))[..., None, :], axis=-1) / mean_weight(gas, Y)[..., None]
-    return away / xp.sum(others * X[..., None, :] / binary_diffusivities(gas, T, p), axis=-1)
+    return mixed_diffusivities(gas, mole_fractions(gas, Y), Y, binary_diffusivities(gas, T, p))
+
+
+def mixed_diffusivities(gas: Gas, X: Array, Y: Array, binary: Array) -> Array:
+    """D'_k (*batch, s) of species with binary diffusivities (*batch, s, s)."""
+    xp = namespace(X)
+    others = 1.0 - np.eye(len(gas.names))
+    X = X + TINY
+    away = xp.sum(X[..., None, :] * like(others * gas.W, X), axis=-1) / mean_weight(gas, Y)[..., None]
+    return away / xp.sum(X[..., None, :] * (like(others, binary) / binary), axis=-1)
 
 
 def unity_lewis_diffusivities(gas: Gas, T: Array, p: Array, Y: Array) -> Array:

@@ -46,6 +46,22 @@ def test_duals_stand_on_both_sides_of_arrays() -> None:
         np.testing.assert_allclose(np.broadcast_to(found.slope[0], 2), slope)
 
 
+def test_sums_and_parts_carry_derivatives() -> None:
+    rng = np.random.default_rng(1)
+    v = rng.uniform(0.5, 2.0, (4, 3))
+    x = Dual(v, np.broadcast_to(np.eye(3)[:, None], (3, 4, 3)))
+
+    def formula(x: Any) -> Any:
+        xp = namespace(x)
+        return xp.sum(x * x / (1.0 + x[..., :1]), axis=-1) + 2.0 ** x[..., 1]
+
+    found = formula(x)
+    np.testing.assert_allclose(found.value, formula(v), rtol=1e-14)
+    for i in range(4):
+        expected = np.asarray(jax.jacfwd(formula)(jnp.asarray(v[i])))
+        np.testing.assert_allclose(found.slope[:, i], expected, rtol=1e-12)
+
+
 @pytest.mark.parametrize("name", ["sqrt", "exp", "log", "log1p", "expm1", "sin", "cos", "tanh", "abs"])
 def test_functions_of_plain_numbers_are_numpys(name: str) -> None:
     own: Callable[[float], float] = getattr(scalars, name)
