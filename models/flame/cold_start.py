@@ -13,6 +13,7 @@ import numpy as np
 
 from twin.arrays import Array, like, namespace
 from twin.models.flame.gas import R
+from twin.models.flame.mixtures import Mixtures
 from twin.models.flame.spectral import Kinetics, Problem, order_at_hot_end, unity_lewis
 
 LEAST_ZELDOVICH = 4.0
@@ -23,7 +24,7 @@ def cold_start(problem: Problem, law: Kinetics) -> Array:
     at, of = problem.at, problem.of
     xp, some = namespace(law.ln_A), law.ln_A
     y, slope, S = (like(part, some) for part in (of.y, of.slope, of.S))
-    Ze = law.Ea * like((of.T_b - of.T_u) / (R * of.T_b**2), some)
+    Ze = zeldovich(of, law)
     Ze = xp.where(Ze > LEAST_ZELDOVICH, Ze, LEAST_ZELDOVICH + 0 * Ze)
     left = like(1 - at.c, some)
     eta = Ze[..., None] * left
@@ -37,3 +38,8 @@ def cold_start(problem: Problem, law: Kinetics) -> Array:
     species = len(problem.gas.names) - 1
     rest = xp.zeros((*flux.shape, species * K), dtype=flux.dtype)
     return xp.concat([flux[..., None], coefficients, like(rest, flux)], axis=-1)
+
+
+def zeldovich(of: Mixtures, law: Kinetics) -> Array:
+    """Ze (*batch, n)."""
+    return law.Ea * like((of.T_b - of.T_u) / (R * of.T_b**2), law.Ea)
