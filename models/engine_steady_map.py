@@ -108,9 +108,9 @@ class SteadyMap:
         return np.ones(y.shape[:-1], dtype=bool)
 
     def abscissa(self, c: Floats, n: int) -> Floats:
-        """n operating points (n, 2): speeds and loads that share no rhythm."""
+        """n operating points (n, 2): speeds one after the other, loads up and down."""
         k = np.arange(n)
-        n_e = 1000.0 + 3200.0 * ((0.5 + k * 0.618034) % 1.0)
+        n_e = np.linspace(1000.0, 4200.0, n)
         stroke = 6.0 + 34.0 * ((0.25 + k * 0.754878) % 1.0)
         cylinders = float(c[self.conditions.index("cylinders")])
         return np.stack([n_e, 1e-3 * stroke * cylinders * n_e / 120.0], axis=1)

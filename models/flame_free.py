@@ -28,6 +28,7 @@ RECIPE = Recipe(
     solves=0,
     scale=0.1,
     points=40,
+    stationary=True,
 )
 
 one_step = FreeFlame("one_step", Space((*LAW, *MORE)), RECIPE)

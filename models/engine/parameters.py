@@ -61,17 +61,17 @@ SENSORS = (
 )  # fmt: skip
 TILTS = (
     Parameter("tilt_vol", "1", Normal(0.0, 0.01), 0.0, "error of the volumetric efficiency from 1350 to 2000 rpm",
-              SUBMODELS, -0.05, 0.05),
+              SUBMODELS, -0.025, 0.025),
     Parameter("tilt_T_e", "1", Normal(0.0, 0.02), 0.0, "error of the exhaust's temperature from 105 to 170 mg",
-              SUBMODELS, -0.1, 0.1),
+              SUBMODELS, -0.05, 0.05),
     Parameter("tilt_egr", "1", Normal(0.0, 0.06), 0.0, "error of the EGR valve's area from half open to open",
-              SUBMODELS, -0.3, 0.3),
+              SUBMODELS, -0.15, 0.15),
     Parameter("tilt_Wc", "1", Normal(0.0, 0.03), 0.0, "error of the compressor's flow from 62,000 to 86,000 rpm",
-              SUBMODELS, -0.15, 0.15),
+              SUBMODELS, -0.075, 0.075),
     Parameter("tilt_eta_c", "1", Normal(0.0, 0.03), 0.0, "error of the compressor's efficiency from 0.25 to 0.37 kg/s",
-              SUBMODELS, -0.15, 0.15),
+              SUBMODELS, -0.075, 0.075),
     Parameter("tilt_eta_t", "1", Normal(0.0, 0.04), 0.0, "error of the turbine's efficiency from a BSR of 0.6 to 0.85",
-              SUBMODELS, -0.2, 0.2),
+              SUBMODELS, -0.1, 0.1),
 )  # fmt: skip
 """Discrepancies of submodels (``tilts.py``)."""
 
