@@ -1,4 +1,4 @@
-"""``twin demo``: the main job on a small synthetic example that ships with the package."""
+"""``twin demo``: the main job on a small example that ships with the package."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
-from twin.case_studies import calibration, commands, engine_window
+from twin.case_studies import calibration, commands, engine_window, flame_velocities
 from twin.case_studies.console import Exit, console, interruptible, say
 from twin.case_studies.engine_window import TRUTH
 from twin.case_studies.study import Study
@@ -54,6 +54,15 @@ EXAMPLES: Mapping[str, Example] = MappingProxyType(
             "with 3 mV of noise",
             truth=MappingProxyType({"LLI": 0.08, "LAM_n": 0.05, "LAM_p": 0.10, "sDp": 1.4, "s_ct": 0.7, "R0": 0.015}),
         ),
+        "flame": Example(
+            model="flame_free",
+            preset="arrhenius",
+            file="lean_methane.csv",
+            options=MappingProxyType({}),
+            made=flame_velocities.SOURCE,
+            truth=MappingProxyType({}),
+            make=flame_velocities.write_table,
+        ),
         "engine": Example(
             model="engine_air_path",
             preset="four",
@@ -94,8 +103,9 @@ def run(name: str, out: Path, seed: int, *, verify: int = 0, as_json: bool) -> E
         console().print_json(json.dumps(done.summary))
     else:
         commands.print_summary(done.summary)
-        values = ", ".join(f"{k} = {v:g}" for k, v in example.truth.items())
-        console().print(f"the data were made with {values}", markup=False)
+        if example.truth:
+            values = ", ".join(f"{k} = {v:g}" for k, v in example.truth.items())
+            console().print(f"the data were made with {values}", markup=False)
         console().print(f"report: {out / 'report.html'}", markup=False)
     return Exit.DONE if done.passed else Exit.CHECK_FAILED
 

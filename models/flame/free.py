@@ -175,8 +175,8 @@ class FreeFlame:
             values, (low, high) = to_numpy(x)[:, i], BOX[i]
             if values.min() < low or values.max() > high:
                 raise ValueError(
-                    f"{what} from {values.min():g} to {values.max():g}{unit}: the surrogate is good only to {high:g}{unit}, "
-                    f"from {low:g}{unit} on"
+                    f"{what} from {values.min():g} to {values.max():g}{unit}: the surrogate is good only to "
+                    f"{high:g}{unit}, from {low:g}{unit} on"
                 )
 
     def simulate(self, theta: Floats, c: Floats, x: Floats) -> Floats:

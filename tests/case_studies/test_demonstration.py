@@ -41,6 +41,18 @@ def test_the_engine_of_the_demo_is_found(tmp_path: Path) -> None:
     assert "SYNTHETIC data" in (out / "report.html").read_text()
 
 
+def test_the_flames_of_the_demo_are_measured_and_say_what_is_known(tmp_path: Path) -> None:
+    out = tmp_path / "demo"
+    assert demonstration.run("flame", out, 0, as_json=True) in (Exit.DONE, Exit.CHECK_FAILED)
+    summary = json.loads((out / "summary.json").read_text())
+    found = summary["parameters"]
+    assert 33.0 < found["Ea"]["mean"] < 40.0
+    assert 0.5 < found["Ea"]["sd"] < 4.0
+    assert found["ln_k"]["informed"]
+    assert found["Ea"]["informed"]
+    assert "MEASURED data" in (out / "report.html").read_text()
+
+
 def test_the_patient_of_the_demo_is_found_and_its_reader_is_warned(tmp_path: Path) -> None:
     out = tmp_path / "demo"
     assert demonstration.run("cardiac", out, 0, as_json=True) is Exit.DONE
