@@ -129,7 +129,7 @@ class ChargeAir:
         times = table.increasing("time", "s")
         if len(times) < FEWEST:
             raise ValueError(f"{table.path}: {len(times)} rows in {table.label}; a record needs at least {FEWEST}")
-        inputs = [_inside(table, co) for co in self.coordinates[1:]]
+        inputs = [table.within(co.name, co.unit, *RANGES[co.name]) for co in self.coordinates[1:]]
         y = {o.name: table.number(o.name, o.unit) for o in self.observables if table.has(o.name)}
         if not y:
             raise ValueError(f"{table.path}: no measurement to calibrate with; expected p_im, W_air or both")
@@ -179,19 +179,6 @@ def followed(times: Floats, aim: Floats, tau: float) -> Floats:
         t_eval=times, rtol=1e-8, atol=1e-8, max_step=float(np.diff(times).min()),
     )  # fmt: skip
     return np.asarray(found.y[0]) if found.success else np.full(len(times), np.nan)
-
-
-def _inside(table: Table, what: Coordinate) -> Floats:
-    values = table.number(what.name, what.unit)
-    low, high = RANGES[what.name]
-    far = np.flatnonzero((values < low) | (values > high))
-    if len(far):
-        raise ValueError(
-            f"{table.path}, {table.counted} {table.lines[int(far[0])]}: {what.name} is {values[far[0]]:g} {what.unit}, "
-            f"expected {low:g} to {high:g} {what.unit}; is the unit right? "
-            f"Name it with --column {what.name}=COLUMN:UNIT"
-        )
-    return values
 
 
 MODEL = ChargeAir(

@@ -123,7 +123,7 @@ class SteadyMap:
         self.conditions.require_inside(conditions, table.path)
         if len(table) < FEWEST:
             raise ValueError(f"{table.path}: {len(table)} rows in {table.label}; a map needs at least {FEWEST}")
-        inputs = [_inside(table, co) for co in self.coordinates]
+        inputs = [table.within(co.name, co.unit, *RANGES[co.name]) for co in self.coordinates]
         y = {o.name: table.sparse(o.name, o.unit) for o in self.observables if table.has(o.name)}
         if not y:
             raise ValueError(f"{table.path}: no measurement to calibrate with; expected torque, W_exh or T_exh")
@@ -169,19 +169,6 @@ def exhaust_temperature(
     carried = W_exh * C_EXHAUST
     kept = namespace(carried).exp(-at["G_loss"] / carried)
     return given["T_amb"] - 273.15 + share * 1e-3 * fuel * HEATING / carried * kept
-
-
-def _inside(table: Table, what: Coordinate) -> Floats:
-    values = table.number(what.name, what.unit)
-    low, high = RANGES[what.name]
-    far = np.flatnonzero((values < low) | (values > high))
-    if len(far):
-        raise ValueError(
-            f"{table.path}, {table.counted} {table.lines[int(far[0])]}: {what.name} is {values[far[0]]:g} {what.unit}, "
-            f"expected {low:g} to {high:g} {what.unit}; is the unit right? "
-            f"Name it with --column {what.name}=COLUMN:UNIT"
-        )
-    return values
 
 
 MODEL = SteadyMap(

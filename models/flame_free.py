@@ -2,7 +2,8 @@
 
 import torch
 
-from twin.models.flame.free import INPUTS, OUTPUTS, FreeFlame
+from twin.models.flame.free import FreeFlame
+from twin.models.flame.fronts import INPUTS, OUTPUTS
 from twin.networks import MLP
 from twin.priors import LogNormal, Normal
 from twin.space import Parameter, Space

@@ -123,6 +123,16 @@ class Table:
                 )
         return self._converted(values, column, given, name, unit)
 
+    def within(self, name: str, unit: str, low: float, high: float) -> Floats:
+        """``number`` whose values lie from ``low`` to ``high``. Raises ValueError for others: the unit is wrong."""
+        values, of = self.number(name, unit), "" if unit == "1" else f" {unit}"
+        for i in np.flatnonzero((values < low) | (values > high))[:1]:
+            raise ValueError(
+                f"{self._at(int(i))}: {name} is {values[i]:g}{of}, expected {low:g} to {high:g}{of}; is the unit "
+                f"right? Name it with --column {name}=COLUMN:UNIT"
+            )
+        return values
+
     def sparse(self, name: str, unit: str) -> Floats:
         """``number`` with NaN where the cell is blank or says that it has no value (``NaN``, ``NA``, ``-``).
 

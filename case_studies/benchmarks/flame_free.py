@@ -22,7 +22,8 @@ from rich.table import Table
 from twin.case_studies.console import console, say
 from twin.case_studies.forwards import forward_of
 from twin.models.flame.cantera_reference import burning_velocity, solution
-from twin.models.flame.free import BAR, GAS, STEP, FreeFlame
+from twin.models.flame.free import FreeFlame
+from twin.models.flame.fronts import BAR, GAS, STEP
 from twin.models.flame.kinetics import Law
 from twin.models.flame.unburnt import fresh
 from twin.models.flame_free import one_step

@@ -19,12 +19,10 @@ import torch
 from twin.arrays import Array, detached, like, namespace, to_numpy
 from twin.experiment import Experiment
 from twin.model import Coordinate, Fields, Mask, Observable, Rows
-from twin.models.flame.cold_start import cold_start, zeldovich
-from twin.models.flame.gas import R, density, read_gas
-from twin.models.flame.kinetics import CAL, LEAST, Law, step_of
+from twin.models.flame.fronts import GAS, INPUTS, NODES, OUTPUTS, SIZE, STEP, Fronts, fronts_of, problem_of
+from twin.models.flame.gas import R, density
+from twin.models.flame.kinetics import CAL, LEAST, Law
 from twin.models.flame.measured import read
-from twin.models.flame.mixtures import Mixtures, mixtures
-from twin.models.flame.nodes import nodes
 from twin.models.flame.profiles import burning_velocity, solve
 from twin.models.flame.spectral import Kinetics, Problem, improved, residual
 from twin.models.flame.unburnt import fresh
@@ -33,46 +31,14 @@ from twin.space import Floats, Parameter, Space
 from twin.table import Table
 from twin.training.recipe import Recipe
 
-GAS = read_gas()
-STEP = step_of(GAS, {"CH4": 1, "O2": 2}, {"CO2": 1, "H2O": 2})
 PUBLISHED = Law(3.478505426185217e8, 0.0, 20_000 * CAL, (1.0, 0.5))
 """1S_CH4_MP1 (CERFACS)."""
 T_STAR, UNBURNT = 1650.0, 0.3
 """[K] and the share of the reactants that is left where c_F0 and c_O0 are taken."""
-NODES, FINE = 12, 24
-"""Of the surrogate and of the reference."""
-INPUTS, OUTPUTS = 7, 5 * NODES
-SIZE = 0.3
+FINE = 24
+"""Nodes of the reference."""
 BOX = ((0.5, 1.5), (285.0, 450.0))
 """φ and T_u [K] for which the network is trained."""
-BAR = 1e5
-
-
-@dataclass(frozen=True, eq=False)
-class Fronts:
-    """Fronts under laws of kinetics: a field over rows of φ, T_u and p (n, 3)."""
-
-    law: Kinetics
-    network: Callable[[Array], Array]
-    corrections: int
-    coordinates: tuple[str, ...] = ("record",)
-
-    def __call__(self, *at: Array) -> Array:
-        """Unknowns (*batch, n, 5 K)."""
-        (record,) = at
-        problem = problem_of(to_numpy(record), NODES)
-        q = self.guess(problem)
-        for _ in range(self.corrections):
-            q = improved(problem, q, self.law)
-        return q
-
-    def guess(self, problem: Problem) -> Array:
-        """What the network says."""
-        return cold_start(problem, self.law) + SIZE * self.network(features(problem.of, self.law))
-
-    def d(self, *names: str) -> "Fronts":
-        """None is known in closed form: ValueError."""
-        raise ValueError(f"a front has no derivative by {', '.join(names)}")
 
 
 @dataclass(frozen=True)
@@ -201,33 +167,6 @@ MOVED = {"Ea": 2, "order_fuel": 3, "order_O2": 4}
 """Coordinates of a collocation point for the parameters that the network sees."""
 
 
-def fronts_of(u: Fields) -> Fronts:
-    """The fronts among the fields; TypeError if they are none."""
-    front = u["front"]
-    if not isinstance(front, Fronts):
-        raise TypeError(f"expected fronts, got {type(front).__name__}")
-    return front
-
-
-def features(of: Mixtures, law: Kinetics) -> Array:
-    """What the network sees (*batch, n, 7), of the order of 1: nothing that scales the flame alone."""
-    some = law.Ea
-    xp = namespace(some)
-    a, b = law.orders
-    lean = like(of.lean, some)
-    used = xp.where(lean > 0, a, xp.where(lean < 0, b, 0.5 * (a + b)))
-    columns = [
-        (zeldovich(of, law) - 10.0) / 4.0,
-        like((of.T_b - 2000.0) / 400.0, some),
-        like((of.T_u - 350.0) / 60.0, some),
-        lean,
-        like(4 * (of.leftover - 0.2), some),
-        (used - 0.7) / 0.3,
-        (a + b - used - 0.7) / 0.3,
-    ]
-    return xp.stack([column + 0 * (lean + a) for column in columns], axis=-1)
-
-
 @lru_cache(maxsize=1)
 def reference_state() -> tuple[float, float, float]:
     """ln r_0 of the published law, c_F0 and c_O0 [kmol/m³] of a stoichiometric flame at T* and 1 atm."""
@@ -237,19 +176,6 @@ def reference_state() -> tuple[float, float, float]:
     a, b = PUBLISHED.orders
     ln_r0 = np.log(PUBLISHED.A) - PUBLISHED.Ea / (R * T_STAR) + a * np.log(fuel) + b * np.log(oxygen)
     return float(ln_r0), fuel, oxygen
-
-
-def problem_of(rows: Floats, count: int) -> Problem:
-    """The equations of fronts for rows of φ, T_u [K] and p [bar] (n, 3). ValueError where one does not burn."""
-    rows = np.ascontiguousarray(rows, dtype=float)
-    return _problem(rows.tobytes(), len(rows), count)
-
-
-@lru_cache(maxsize=32)
-def _problem(rows: bytes, n: int, count: int) -> Problem:
-    phi, T_u, p = np.frombuffer(rows).reshape(n, 3).T
-    of = fresh(GAS, STEP, phi, T_u, BAR * p)
-    return Problem(GAS, STEP, nodes(count), mixtures(GAS, STEP, of, nodes(count)))
 
 
 def _spread_out(law: Kinetics) -> Kinetics:

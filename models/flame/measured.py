@@ -1,26 +1,23 @@
 """Tables of measured burning velocities, read with the checks that they need."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from twin.experiment import Experiment
+from twin.model import Model
 from twin.space import Floats
 from twin.table import Table
 
-if TYPE_CHECKING:
-    from twin.models.flame.free import FreeFlame
-
 LEANEST, RICHEST = 0.3, 4.0
-"""φ beyond which no flame of a hydrocarbon propagates: larger numbers are percent."""
-FASTEST = 1000.0
+"""φ beyond which no flame of a hydrocarbon propagates: larger numbers are percent, as a rule."""
+SLOWEST, FASTEST = 0.1, 1000.0
 """[cm/s]"""
 FLOOR, SHARE = 1.0, 0.05
 """Standard error of a reading that states none: cm/s at least, and a share of it."""
 
 
-def read(model: "FreeFlame", table: Table, given: Mapping[str, float]) -> Experiment:
+def read(model: Model, table: Table, given: Mapping[str, float]) -> Experiment:
     """Rows of phi and S_L, with T_u and p as columns or conditions, and their errors if there is a column ``sigma``.
 
     ValueError for what is missing, outside the model's range, or in a unit that cannot be.
@@ -29,16 +26,13 @@ def read(model: "FreeFlame", table: Table, given: Mapping[str, float]) -> Experi
         model.conditions.index(name)
     conditions = dict(zip(model.conditions.names, model.conditions.nominal.tolist(), strict=True)) | dict(given)
     model.conditions.require_inside(conditions, table.path)
-    phi = table.number("phi", "1")
-    _require(table, "phi", phi, LEANEST, RICHEST, "is it in percent?")
+    phi = table.within("phi", "1", LEANEST, RICHEST)
     columns = [phi]
     for name, unit in (("T_u", "K"), ("p", "bar")):
-        known = table.has(name)
-        columns.append(table.number(name, unit) if known else np.full(len(phi), conditions[name]))
         low, high = model.conditions.bounds[model.conditions.index(name)].tolist()
-        _require(table, name, columns[-1], low, high, f"is it in {unit}?")
-    S_L = table.number("S_L", "cm/s")
-    _require(table, "S_L", S_L, 0.1, FASTEST, "is it in cm/s or in m/s?")
+        known = table.has(name)
+        columns.append(table.within(name, unit, low, high) if known else np.full(len(phi), conditions[name]))
+    S_L = table.within("S_L", "cm/s", SLOWEST, FASTEST)
     return Experiment(
         name=table.label, conditions=conditions, coordinates=tuple(co.name for co in model.coordinates),
         x=np.stack(columns, axis=1), observables=("S_L",), y=S_L[:, None],
@@ -61,12 +55,3 @@ def _notes(table: Table, S_L: Floats) -> tuple[str, ...]:
     if not absent:
         return ()
     return (f"{absent} of {len(S_L)} rows state no error: {SHARE:.0%} of S_L is taken, {FLOOR:g} cm/s at least",)
-
-
-def _require(table: Table, what: str, values: Floats, low: float, high: float, question: str) -> None:
-    far = np.flatnonzero((values < low) | (values > high))
-    if len(far):
-        raise ValueError(
-            f"{table.path}, {table.counted} {table.lines[int(far[0])]}: {what} is {values[far[0]]:g}, expected {low:g} "
-            f"to {high:g}; {question}"
-        )

@@ -78,11 +78,11 @@ def test_columns_win_over_conditions_and_units_are_converted(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("header", "row", "message"),
     [
-        ("phi,S_L_cm_s", "70,15", "phi is 70, expected 0.3 to 4; is it in percent?"),
+        ("phi,S_L_cm_s", "70,15", "phi is 70, expected 0.3 to 4; is the unit right"),
         ("phi,S_L", "0.7,15", "no unit is given"),
-        ("phi,S_L_m_s", "0.7,15", r"S_L is 1500, expected 0.1 to 1000; is it in cm/s or in m/s\?"),
-        ("phi,S_L_cm_s,T_u_K", "0.7,15,25", "T_u is 25, expected 285 to 450"),
-        ("phi,S_L_cm_s,p_bar", "0.7,15,101325", "p is 101325, expected 0.5 to 25; is it in bar"),
+        ("phi,S_L_m_s", "0.7,15", "S_L is 1500 cm/s, expected 0.1 to 1000 cm/s"),
+        ("phi,S_L_cm_s,T_u_K", "0.7,15,25", "T_u is 25 K, expected 285 to 450 K"),
+        ("phi,S_L_cm_s,p_bar", "0.7,15,101325", "p is 101325 bar, expected 0.5 to 25 bar"),
         ("equivalence,S_L_cm_s", "0.7,15", "no column for phi"),
     ],
 )
