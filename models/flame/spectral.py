@@ -58,11 +58,6 @@ class Problem(NamedTuple):
     of: Mixtures
     lewis: Floats | None = None
 
-    @property
-    def unknowns(self) -> int:
-        """5 K."""
-        return len(self.at.c) * len(self.gas.names)
-
 
 class Local(NamedTuple):
     """At the nodes, as arrays or dual numbers: ln m and w, dw/dt (*batch, n, K), Y and dY/dt (*batch, n, K, s)."""
