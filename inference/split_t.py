@@ -205,7 +205,7 @@ def fit_half_axes(target: Target, weight: Floats, centre: Floats, factor: Floats
     """
     m, k, p = centre.shape
     left, singular, _ = np.linalg.svd(factor)
-    axes = left * singular[..., None, :]
+    axes = _oriented(left) * singular[..., None, :]
     distances = np.array(DISTANCES)
     steps = np.concatenate([axes, -axes], axis=-1).swapaxes(-1, -2)[..., None, :] * distances[:, None]
     nodes = (centre[..., None, None, :] + steps).reshape(m, -1, p)
@@ -214,6 +214,12 @@ def fit_half_axes(target: Target, weight: Floats, centre: Floats, factor: Floats
     drop = np.where(np.isfinite(drop), np.maximum(drop, LEAST_DROP), np.inf)
     scale = np.maximum((distances / np.sqrt(2.0 * drop)).max(axis=-1), SMALLEST)
     return SplitT(weight, centre, np.asarray(axes), scale[..., :p], scale[..., p:])
+
+
+def _oriented(axes: Floats) -> Floats:
+    """Axes (…, p, p) whose largest entry is positive: an eigenvector's sign is left to rounding, and draws with it."""
+    largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=-2)[..., None, :], axis=-2)
+    return np.asarray(axes * np.sign(largest))
 
 
 def _two_piece(level: Floats, plus: Floats, minus: Floats) -> Floats:

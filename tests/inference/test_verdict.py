@@ -120,7 +120,8 @@ def test_an_error_of_many_sds_that_depends_on_theta_is_refined_away(
     verdict, sample = judge(likelihood, truth(voltage_only))
     assert verdict.name == "corrected"
     assert verdict.record["steps"][0]["khat"] > 0.7
-    assert verdict.record["steps"][-1]["largest_shift"] < 0.1
+    compared = [step for step in verdict.record["steps"] if "largest_shift" in step]  # chains compare nothing
+    assert compared[-1]["largest_shift"] < 0.1
     names = [verdict.likelihood.space.index(n) for n in likelihood.scales.names]
     found = replace(verdict.sample, theta=verdict.sample.theta[..., names])
     assert np.max(np.abs(moments(sample)[0] - moments(found)[0]) / moments(sample)[1]) > 2.0
