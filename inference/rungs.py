@@ -24,13 +24,17 @@ RIVAL = 0.01
 
 @dataclass(frozen=True)
 class Effort:
-    """What a target may cost: draws of the first rung, draws per round and rounds of the second, what is enough."""
+    """What a target may cost: draws of the first rung, draws per round and rounds of the second, what is enough.
+
+    ``oriented``: whether many targets' draws must not turn with rounding, which their order and chunks change.
+    """
 
     draws: int = 4096
     round_draws: int = 4096
     rounds: int = 8
     components: int = 5
     ess_limit: float = 400.0
+    oriented: bool = False
 
     @property
     def first(self) -> Standard:
@@ -77,9 +81,10 @@ class Standing:
     reason: str
 
 
-def first_proposal(target: Target, local: Local, peaks: Peaks, rows: Rows) -> SplitT:
+def first_proposal(target: Target, local: Local, peaks: Peaks, rows: Rows, *, oriented: bool = False) -> SplitT:
     """The split t at the best mode, bent along its ridge."""
-    straight = fit_half_axes(target, np.ones((len(rows), 1)), peaks.u[:, :1], peaks.factor[:, :1], rows)
+    weight = np.ones((len(rows), 1))
+    straight = fit_half_axes(target, weight, peaks.u[:, :1], peaks.factor[:, :1], rows, oriented=oriented)
     return bent(local, straight, rows)
 
 
@@ -88,7 +93,8 @@ def climb_rungs(target: Target, local: Local, peaks: Peaks, *, effort: Effort, s
     m, _, p = peaks.u.shape
     rows = np.arange(m)
     with np.errstate(all="ignore"):
-        first = weigh(target, first_proposal(target, local, peaks, rows), points(effort.draws, p, seed), rows)
+        proposal = first_proposal(target, local, peaks, rows, oriented=effort.oriented)
+        first = weigh(target, proposal, points(effort.draws, p, seed), rows)
         refused = [_objection(first, peaks, i, effort.first) for i in range(m)]
         left = np.flatnonzero([bool(text) for text in refused])
         second = _second(target, local, peaks, left, effort, seed) if len(left) else {}
@@ -112,7 +118,8 @@ def _second(
     own = peaks.part(left)
     mass = np.where(own.log_mass > np.log(RIVAL), np.exp(np.minimum(own.log_mass, 0.0)), 0.0)
     mass[:, 0] = 1.0
-    start = fit_half_axes(target, mass / mass.sum(axis=1, keepdims=True), own.u, own.factor, left)
+    share = mass / mass.sum(axis=1, keepdims=True)
+    start = fit_half_axes(target, share, own.u, own.factor, left, oriented=effort.oriented)
     adapted = adapt(
         target,
         bent(local, start, left),

@@ -194,18 +194,21 @@ def _both_bends(first: SplitT, second: SplitT) -> Bend | None:
     )
 
 
-def fit_half_axes(target: Target, weight: Floats, centre: Floats, factor: Floats, rows: Rows) -> SplitT:
+def fit_half_axes(
+    target: Target, weight: Floats, centre: Floats, factor: Floats, rows: Rows, *, oriented: bool = False
+) -> SplitT:
     """One component per mode, with half-axes as long as the target's own drop says.
 
     ``factor`` (m, K, p, p) has L Lᵀ = H⁻¹; its principal axes are scaled by
 
         max over δ of δ/√(2 (log p(c) - log p(c ± δ a_i)))
 
-    for the distances δ (Geweke 1989, section 3), which is 1 for a Gaussian.
+    for the distances δ (Geweke 1989, section 3), which is 1 for a Gaussian. ``oriented`` gives the axes a sign of their
+    own, so that draws do not turn with rounding.
     """
     m, k, p = centre.shape
     left, singular, _ = np.linalg.svd(factor)
-    axes = _oriented(left) * singular[..., None, :]
+    axes = (_oriented(left) if oriented else left) * singular[..., None, :]
     distances = np.array(DISTANCES)
     steps = np.concatenate([axes, -axes], axis=-1).swapaxes(-1, -2)[..., None, :] * distances[:, None]
     nodes = (centre[..., None, None, :] + steps).reshape(m, -1, p)

@@ -24,7 +24,7 @@ from twin.inference.unit_starts import Table, starts, table_of
 from twin.space import Floats
 
 FEW_CHAINS = ChainSettings()
-UNIT_EFFORT = Effort(draws=512, round_draws=1024, rounds=6, components=5, ess_limit=200.0)
+UNIT_EFFORT = Effort(draws=512, round_draws=1024, rounds=6, components=5, ess_limit=200.0, oriented=True)
 STARTS, SECOND_LOOK = 3, 16
 """Starts of every unit, and of those that the cheap rungs refuse at first."""
 RHAT_LIMIT = 1.05
