@@ -53,17 +53,20 @@ class Monitor:
         return np.array([float(name in self.asked) for name in self.names])
 
     @property
+    def still(self) -> tuple[str, ...]:
+        """The parameters that do not walk: they change at once, or never."""
+        return (*self.rules.trusted, *self.rules.build)
+
+    @property
     def motion(self) -> Motion:
         """How parameters move between windows."""
-        still = (*self.rules.trusted, *self.rules.build)
-        walks = np.array([float(name not in still) for name in self.names])
+        walks = np.array([float(name not in self.still) for name in self.names])
         return Motion(self.rules.walk * walks, self.rules.rate_walk * self.wear)
 
     @property
     def asked(self) -> tuple[str, ...]:
         """The parameters that windows must tell of."""
-        still = (*self.rules.trusted, *self.rules.build)
-        return tuple(self.rules.limits) or tuple(name for name in self.names if name not in still)
+        return tuple(self.rules.limits) or tuple(name for name in self.names if name not in self.still)
 
     @property
     def movable(self) -> tuple[str, ...]:

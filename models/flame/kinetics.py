@@ -1,6 +1,6 @@
 """One irreversible step with reaction orders: r = A T^b exp(-Ea/(R T)) Π c_k^order_k [kmol/(m³ s)], c_k = ρ Y_k/W_k.
 
-A concentration of zero has no finite slope under an order below 1, so ``LEAST`` of the inlet's is added.
+A concentration of zero has no finite slope under an order below 1, so ``LEAST`` is added.
 """
 
 from dataclasses import dataclass
