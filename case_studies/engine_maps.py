@@ -15,7 +15,7 @@ from rich.table import Table as Shown
 
 from twin.arrays import to_numpy
 from twin.case_studies.console import console, say
-from twin.data import find_data
+from twin.data import DataNotFoundError, find_data
 from twin.experiment import Experiment
 from twin.inference.density import density_of
 from twin.inference.ladder import sample_ladder
@@ -121,8 +121,12 @@ def main() -> None:
     parser.add_argument("--gaussian", action="store_true", help="errors without heavy tails")
     options = parser.parse_args()
     units = {o.name: o.unit for o in MODEL.observables} | {"AFR": "1"}
-    for car in CARS:
-        found = study(measured(car), Gaussian() if options.gaussian else StudentT(), options.seed)
+    try:
+        maps = [measured(car) for car in CARS]
+    except DataNotFoundError as absent:
+        parser.error(str(absent))
+    for car, record in zip(CARS, maps, strict=True):
+        found = study(record, Gaussian() if options.gaussian else StudentT(), options.seed)
         say(f"{car.title}: {found.sample.rung}: {found.sample.reason}")
         for name, (low, middle, high) in found.quantiles.items():
             say(f"{name:>16}  {middle:8.4g}  [{low:.4g}, {high:.4g}]")

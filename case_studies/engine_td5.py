@@ -12,7 +12,7 @@ import numpy as np
 
 from twin.arrays import to_numpy
 from twin.case_studies.console import say
-from twin.data import find_data
+from twin.data import DataNotFoundError, find_data
 from twin.experiment import Experiment
 from twin.inference.density import density_of
 from twin.inference.ladder import sample_ladder
@@ -81,7 +81,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--swap", action="store_true", help="calibrate on the second half, predict the first")
     options = parser.parse_args()
-    record = log()
+    try:
+        record = log()
+    except DataNotFoundError as absent:
+        parser.error(str(absent))
     for note in record.notes:
         say(note)
     found = study(record, options.seed, swapped=options.swap)

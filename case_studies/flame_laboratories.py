@@ -20,7 +20,7 @@ from rich.table import Table as Shown
 from twin.arrays import Array, to_numpy
 from twin.case_studies.console import console, say
 from twin.case_studies.forwards import forward_of
-from twin.data import find_data
+from twin.data import DataNotFoundError, find_data
 from twin.experiment import Experiment
 from twin.inference.density import density_of
 from twin.inference.ladder import sample_ladder
@@ -159,7 +159,10 @@ def main() -> None:
     options = parser.parse_args()
     if not 0.7 < options.richest <= 1.5:
         parser.error(f"--richest {options.richest:g}: expected more than 0.7 and at most 1.5")
-    of = measured(options.richest)
+    try:
+        of = measured(options.richest)
+    except DataNotFoundError as absent:
+        parser.error(str(absent))
     likelihood, sample = calibrated(of, options.seed)
     say(f"{sum(len(one.x) for one in of)} points of {len(of)} laboratories; {sample.rung}: {sample.reason}")
     for name, (low, middle, high) in _quantiles(likelihood, sample.theta.reshape(-1, sample.theta.shape[-1])).items():
