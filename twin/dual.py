@@ -130,16 +130,18 @@ def logaddexp(x: Any, y: Any) -> Dual:
     return Dual(value, terms[0] if len(terms) == 1 else terms[0] + terms[1])
 
 
-def where(condition: Array, x: Any, y: Any) -> Dual:
-    """x where the condition holds, else y."""
+def where(condition: Array, x: Any, y: Any) -> Any:
+    """x where the condition holds, else y: plain values, if both depend on nothing."""
     (a, da), (b, db) = _parts(x), _parts(y)
+    if da is None and db is None:
+        return namespace(a, b).where(condition, a, b)
     xp = namespace(a, b, da if db is None else db)
     zero = xp.zeros_like(da if db is None else db)
     slope = xp.where(condition, zero if da is None else da, zero if db is None else db)
     return Dual(xp.where(condition, a, b), slope)
 
 
-def maximum(x: Any, y: Any) -> Dual:
+def maximum(x: Any, y: Any) -> Any:
     """The larger one; y where they are equal."""
     return where(_parts(x)[0] > _parts(y)[0], x, y)
 
@@ -155,10 +157,12 @@ def ones_like(x: Dual) -> Array:
 
 
 def stack(parts: Sequence[Dual], axis: int = 0) -> Dual:
-    """Stacked values, and derivatives along the same axis of the values; ``axis`` counts from the front."""
+    """Stacked values, and derivatives along the same axis of the values."""
     xp = namespace(parts[0].value)
     slopes = [xp.broadcast_to(part.slope, (part.slope.shape[0], *part.value.shape)) for part in parts]
-    return Dual(xp.stack([part.value for part in parts], axis=axis), xp.stack(slopes, axis=axis + 1))
+    return Dual(
+        xp.stack([part.value for part in parts], axis=axis), xp.stack(slopes, axis=axis if axis < 0 else axis + 1)
+    )
 
 
 def _parts(x: Any) -> tuple[Array, Array | None]:

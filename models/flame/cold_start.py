@@ -13,8 +13,9 @@ import numpy as np
 
 from twin.arrays import Array, like, namespace
 from twin.models.flame.gas import R
+from twin.models.flame.kinetics import Kinetics
 from twin.models.flame.mixtures import Mixtures
-from twin.models.flame.spectral import Kinetics, Problem, order_at_hot_end, unity_lewis
+from twin.models.flame.spectral import Problem, order_at_hot_end, unity_lewis
 
 LEAST_ZELDOVICH = 4.0
 

@@ -21,20 +21,19 @@ from twin.experiment import Experiment
 from twin.model import Coordinate, Fields, Mask, Observable, Rows
 from twin.models.flame.fronts import GAS, INPUTS, NODES, OUTPUTS, SIZE, STEP, Fronts, fronts_of, problem_of
 from twin.models.flame.gas import R, density
-from twin.models.flame.kinetics import CAL, LEAST, Law
+from twin.models.flame.kinetics import CAL, LEAST, Kinetics
 from twin.models.flame.measured import read
 from twin.models.flame.profiles import burning_velocity, solve
-from twin.models.flame.spectral import Kinetics, Problem, improved, residual
+from twin.models.flame.published import PUBLISHED, T_STAR
+from twin.models.flame.spectral import Problem, improved, residual
 from twin.models.flame.unburnt import fresh
 from twin.priors import HalfNormal, Uniform
 from twin.space import Floats, Parameter, Space
 from twin.table import Table
 from twin.training.recipe import Recipe
 
-PUBLISHED = Law(3.478505426185217e8, 0.0, 20_000 * CAL, (1.0, 0.5))
-"""1S_CH4_MP1 (CERFACS)."""
-T_STAR, UNBURNT = 1650.0, 0.3
-"""[K] and the share of the reactants that is left where c_F0 and c_O0 are taken."""
+UNBURNT = 0.3
+"""Share of the reactants that is left where c_F0 and c_O0 are taken."""
 FINE = 24
 """Nodes of the reference."""
 BOX = ((0.5, 1.5), (285.0, 450.0))
@@ -95,7 +94,7 @@ class FreeFlame:
 
     def lift(self, network: Callable[[Array], Array], theta: Array, c: Array) -> Fields:
         """Fronts whose unknowns a network guesses."""
-        return {"front": Fronts(_spread_out(self.kinetics(theta)), network, self.corrections)}
+        return {"front": Fronts(self.kinetics(theta).over_points(), network, self.corrections)}
 
     def observe(self, u: Fields, theta: Array, c: Array, x: Array) -> Array:
         """S_L [cm/s] (*batch, n, 1) at rows x (n, 3)."""
@@ -147,7 +146,7 @@ class FreeFlame:
 
     def simulate(self, theta: Floats, c: Floats, x: Floats) -> Floats:
         """S_L [cm/s] (b, n, 1) of fronts with twice the nodes, solved to the end; NaN where that fails."""
-        problem, law = problem_of(np.asarray(x), FINE), _spread_out(self.kinetics(theta))
+        problem, law = problem_of(np.asarray(x), FINE), self.kinetics(theta).over_points()
         return np.asarray(100 * burning_velocity(problem, solve(problem, law)))[..., None]
 
     def valid(self, y: Floats) -> Mask:
@@ -176,11 +175,3 @@ def reference_state() -> tuple[float, float, float]:
     a, b = PUBLISHED.orders
     ln_r0 = np.log(PUBLISHED.A) - PUBLISHED.Ea / (R * T_STAR) + a * np.log(fuel) + b * np.log(oxygen)
     return float(ln_r0), fuel, oxygen
-
-
-def _spread_out(law: Kinetics) -> Kinetics:
-    """For all rows of a record: (*batch, 1)."""
-    a, b = law.orders
-    return Kinetics(
-        law.ln_A[..., None], law.b[..., None], law.Ea[..., None], (a[..., None], b[..., None]), law.spread[..., None]
-    )

@@ -10,10 +10,10 @@ from twin.arrays import Array, like, namespace, to_numpy
 from twin.model import Fields
 from twin.models.flame.cold_start import cold_start, zeldovich
 from twin.models.flame.gas import read_gas
-from twin.models.flame.kinetics import step_of
+from twin.models.flame.kinetics import Kinetics, step_of
 from twin.models.flame.mixtures import Mixtures, mixtures
 from twin.models.flame.nodes import nodes
-from twin.models.flame.spectral import Kinetics, Problem, improved
+from twin.models.flame.spectral import Problem, improved
 from twin.models.flame.unburnt import fresh
 from twin.space import Floats
 

@@ -88,7 +88,7 @@ def gradient(front: Front, m: float, T: Floats) -> Floats:
 
 def position(front: Front, m: float, T: Floats) -> Floats:
     """x [m] (n,) of rising temperatures (n,), 0 at the first."""
-    fine = np.unique(np.concatenate([np.linspace(T[0], T[-1], 4001), T]))
+    fine = np.unique(np.concatenate([T[0] + (T[-1] - T[0]) * np.linspace(0.0, 1.0, 4001) ** 2, T]))
     slow = 1 / np.maximum(gradient(front, m, fine), 1e-300)
     x = np.concatenate([[0.0], np.cumsum(0.5 * (slow[1:] + slow[:-1]) * np.diff(fine))])
     return np.asarray(np.interp(T, fine, x))

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from twin.models.flame.cold_start import cold_start
+from twin.models.flame.kinetics import Kinetics
 from twin.models.flame.mixtures import mixtures
 from twin.models.flame.nodes import even
-from twin.models.flame.spectral import Kinetics, Problem, gradient_of, improved, local_of
+from twin.models.flame.spectral import Problem, gradient_of, improved, local_of
 from twin.models.flame.unburnt import Fresh
 from twin.space import Floats
 

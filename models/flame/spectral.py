@@ -25,7 +25,7 @@ from twin.arrays import Array, detached, like, namespace
 from twin.dual import Dual
 from twin.models.flame.gas import Gas, mean_weight, mole_fractions
 from twin.models.flame.gas import R as GAS_CONSTANT
-from twin.models.flame.kinetics import LEAST, Step
+from twin.models.flame.kinetics import Kinetics, Step, rate
 from twin.models.flame.mixtures import Mixtures
 from twin.models.flame.nodes import Nodes
 from twin.models.flame.transport import mixed_conductivity, mixed_diffusivities
@@ -35,18 +35,6 @@ LONGEST = 0.5
 """By how much one iteration may change a number."""
 LEAST_SHARE = 1e-12
 """Mass fraction that every species has at least where rates and transport are asked for."""
-
-
-class Kinetics(NamedTuple):
-    """ln A (SI), b, Ea [J/kmol], orders of the step's two reactants, and the size of transport;
-    each (*batch, n) or (*batch, 1).
-    """
-
-    ln_A: Array
-    b: Array
-    Ea: Array
-    orders: tuple[Array, Array]
-    spread: Array
 
 
 class Problem(NamedTuple):
@@ -80,7 +68,7 @@ def improved(problem: Problem, q: Array, law: Kinetics) -> Array:
     """The unknowns after one iteration of Newton's method."""
     xp = namespace(q)
     still = detached(q)
-    matrix = detached(jacobian(problem, still, frozen(law)))
+    matrix = detached(jacobian(problem, still, law.frozen()))
     step = xp.linalg.solve(matrix, residual(problem, still, law)[..., None])[..., 0]
     most = xp.max(xp.abs(detached(step)), axis=-1)[..., None]
     return still - step * xp.where(most > LONGEST, LONGEST / most, xp.ones_like(most))
@@ -137,14 +125,6 @@ def unity_lewis(problem: Problem, law: Kinetics) -> tuple[Array, Array]:
     rho = like(of.p[:, None], some) * mean_weight(problem.gas, Y) / (GAS_CONSTANT * T)
     lam = mixed_conductivity(mole_fractions(problem.gas, Y), like(of.conductivities, some))
     return _rate(problem, rho, Y, T, law), law.spread[..., None] * lam
-
-
-def frozen(law: Kinetics) -> Kinetics:
-    """The same, through which no derivative flows."""
-    a, b = law.orders
-    return Kinetics(
-        detached(law.ln_A), detached(law.b), detached(law.Ea), (detached(a), detached(b)), detached(law.spread)
-    )
 
 
 def order_at_hot_end(of: Mixtures, law: Kinetics) -> Array:
@@ -229,9 +209,5 @@ def _terms(problem: Problem, local: Local, law: Kinetics) -> list[Any]:
 
 def _rate(problem: Problem, rho: Any, Y: Any, T: Array, law: Kinetics) -> Any:
     """r [kmol/(m³ s)] (*batch, n, K)."""
-    xp, W = namespace(Y), problem.gas.W
-    logs = law.ln_A[..., None] + law.b[..., None] * namespace(T).log(T)
-    logs = logs - law.Ea[..., None] / (GAS_CONSTANT * T)
-    for k, order in zip(problem.step.reactants, law.orders, strict=True):
-        logs = xp.log(rho * Y[..., k] / float(W[k]) + LEAST) * order[..., None] + logs
-    return xp.exp(logs)
+    c = rho[..., None] * Y * (1 / like(problem.gas.W, T))
+    return rate(problem.step, law.over_points(), T, c)

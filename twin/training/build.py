@@ -1,7 +1,7 @@
 """From a model to a training problem: physics, hybrid or data alone."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, runtime_checkable
 
@@ -74,6 +74,20 @@ class Trainable(Model, Protocol):
         ...
 
 
+@runtime_checkable
+class Corrected(Trainable, Protocol):
+    """A trainable dataclass that improves what its network says by iterations of Newton's method.
+
+    Derivatives by θ are then those of the equations; by the network's weights there are none, so that a misfit to
+    reference solutions is taken before (``uncorrected``).
+    """
+
+    @property
+    def corrections(self) -> int:
+        """How many iterations."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Solves:
     """Reference solutions: θ (N, p), c (N, k), abscissae x (N, n, d), y (N, n, q); NaN where a run had ended."""
@@ -82,6 +96,14 @@ class Solves:
     c: Floats
     x: Floats
     y: Floats
+
+
+def uncorrected(model: Trainable) -> Trainable:
+    """The model as its network alone has it."""
+    if not isinstance(model, Corrected):
+        return model
+    bare: Trainable = replace(model, corrections=0)  # type: ignore[type-var]
+    return bare
 
 
 def physics(model: Trainable, network: Network, *, preconditioned: bool = True) -> Problem:
@@ -101,6 +123,7 @@ def data(model: Trainable, network: Network, solves: Solves, scale: Scale) -> Pr
 
     Up to ``AT_ONCE`` solves are all seen at every step; of more, each point of a step picks one.
     """
+    model = uncorrected(model)
     if len(solves.theta) <= AT_ONCE:
         known = _Known(model, solves, scale)
         everything = torch.arange(len(solves.theta))
@@ -146,7 +169,8 @@ class _Known:
         like = next(iter(weights.values()))
         known = (self._solves.theta, self._solves.c, self._solves.x)
         theta, c, x = (torch.as_tensor(a)[which].to(like) for a in known)
-        target, measured = (a[which].to(like) for a in (self._target, self._measured))
+        target, measured = self._target[which].to(like), self._measured[which].to(like.device)
         u = self._model.lift(partial(network, weights), theta, c)
-        misfit = (self._model.observe(u, theta, c, x) - target) * measured / self._scale.to(like)
-        return {"data": misfit.reshape(len(misfit), -1)}
+        misfit = (self._model.observe(u, theta, c, x) - target) / self._scale.to(like)
+        known_of = measured & torch.isfinite(misfit)
+        return {"data": torch.where(known_of, misfit, torch.zeros_like(misfit)).reshape(len(misfit), -1)}

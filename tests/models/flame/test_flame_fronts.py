@@ -11,13 +11,13 @@ import pytest
 from twin.models.flame import simple
 from twin.models.flame.cantera_reference import burning_velocity, solution
 from twin.models.flame.gas import density, enthalpies, read_gas
-from twin.models.flame.kinetics import CAL, Law, step_of
+from twin.models.flame.kinetics import CAL, Law, kinetics_of, step_of
 from twin.models.flame.mixtures import mixtures
 from twin.models.flame.nodes import nodes
 from twin.models.flame.phase_plane import front_of, gradient, mass_flux, position
 from twin.models.flame.profiles import burning_velocity as spectral_velocity
 from twin.models.flame.profiles import profile, solve
-from twin.models.flame.spectral import Kinetics, Problem, improved, jacobian, residual
+from twin.models.flame.spectral import Problem, improved, jacobian, residual
 from twin.models.flame.unburnt import Fresh, burnt, fresh
 from twin.space import Floats
 
@@ -50,15 +50,9 @@ def problem(of: Fresh, count: int = 24, lewis: Floats | None = None) -> Problem:
     return Problem(GAS, STEP, nodes(count), mixtures(GAS, STEP, of, nodes(count)), lewis)
 
 
-def kinetics(law: Law = LAW, spread: float = 1.0) -> Kinetics:
-    each = (np.array([value]) for value in (np.log(law.A), law.b, law.Ea, *law.orders, spread))
-    ln_A, b, Ea, first, second, size = each
-    return Kinetics(ln_A, b, Ea, (first, second), size)
-
-
 def averaged(of: Fresh, law: Law = LAW, spread: float = 1.0, count: int = 24, lewis: Floats | None = None) -> float:
     own = problem(of, count, lewis)
-    return float(spectral_velocity(own, solve(own, kinetics(law, spread)))[0])
+    return float(spectral_velocity(own, solve(own, kinetics_of(law, spread)))[0])
 
 
 @pytest.mark.parametrize("atm", CASE_1)
@@ -116,7 +110,7 @@ def test_few_nodes_are_enough() -> None:
 
 
 def test_the_matrix_of_newtons_method_is_the_derivative_of_the_residual() -> None:
-    own, law = problem(mixture(0.8), 8), kinetics()
+    own, law = problem(mixture(0.8), 8), kinetics_of(LAW)
     q = solve(own, law) + 0.01 * np.random.default_rng(0).standard_normal(40)
     J = jacobian(own, q, law)[0]
     for i in range(40):
@@ -126,7 +120,7 @@ def test_the_matrix_of_newtons_method_is_the_derivative_of_the_residual() -> Non
 
 
 def test_derivatives_by_parameters_are_those_of_the_solution() -> None:
-    own, law = problem(mixture(0.8), 12), kinetics()
+    own, law = problem(mixture(0.8), 12), kinetics_of(LAW)
     q = jnp.asarray(solve(own, law))
 
     def log_m(Ea: jax.Array) -> jax.Array:
@@ -134,7 +128,7 @@ def test_derivatives_by_parameters_are_those_of_the_solution() -> None:
 
     slope = float(jax.jacfwd(log_m)(jnp.asarray(law.Ea))[0])
     h = 1e-4 * law.Ea[0]
-    ends = [solve(own, kinetics(replace(LAW, Ea=LAW.Ea + s * h)))[0, 0] for s in (1, -1)]
+    ends = [solve(own, kinetics_of(replace(LAW, Ea=LAW.Ea + s * h)))[0, 0] for s in (1, -1)]
     assert slope == pytest.approx((ends[0] - ends[1]) / (2 * h), rel=1e-6)
     assert slope * law.Ea[0] == pytest.approx(-3.6, abs=0.1)
 
@@ -165,7 +159,7 @@ def test_mixture_averaged_flames_are_what_cantera_converges_to(phase: Any, phi: 
 def test_profiles_of_a_flame_of_cantera(phase: Any) -> None:
     of = mixture(0.8)
     _, flame = burning_velocity(phase, 300.0, ATM, of.Y[0])
-    own, law = problem(of), kinetics()
+    own, law = problem(of), kinetics_of(LAW)
     ours = profile(own, of, solve(own, law), law)
     T, x = ours.T[0], ours.x[0]
     shift = np.interp(1200.0, flame.T, flame.grid) - np.interp(1200.0, T, x)

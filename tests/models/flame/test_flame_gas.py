@@ -13,7 +13,7 @@ from twin.arrays import Array, to_numpy
 from twin.models.flame import gas as g
 from twin.models.flame import transport as t
 from twin.models.flame.cantera_reference import solution
-from twin.models.flame.kinetics import CAL, Arrhenius, Law, heat_release, rate, step_of
+from twin.models.flame.kinetics import CAL, Kinetics, Law, heat_release, rate, step_of
 from twin.space import Floats
 
 jax.config.update("jax_enable_x64", True)
@@ -32,7 +32,7 @@ def states() -> tuple[Floats, Floats, Floats]:
 
 def our_rate(T: Array, p: Array, Y: Array) -> Array:
     c = g.density(GAS, T, p, Y)[..., None] * Y / to_like(GAS.W, Y)
-    return rate(STEP, Arrhenius(LAW.A, LAW.b, LAW.Ea), LAW.orders, T, c)
+    return rate(STEP, Kinetics(float(np.log(LAW.A)), LAW.b, LAW.Ea, LAW.orders, 1.0), T, c)
 
 
 def to_like(value: Floats, reference: Array) -> Array:
