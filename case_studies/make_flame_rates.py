@@ -3,9 +3,8 @@
 ``python -m twin.case_studies.make_flame_rates OUT.jsonl [--flames 320] [--first 0]``
 
 40 % of the ammonia is cracked (Mei et al. 2021, DOI 10.1016/j.combustflame.2021.111472): the fuel is
-0.6 NH3 + 0.6 H2 + 0.2 N2, at 298 K and 1 atm. The mechanism is Alzueta et al. 2023 (Combust. Flame 257, 112438), without
-species that hold carbon, of which there is none. Each line is one
-flame: ``phi``, ``theta`` (ln of the multipliers), ``ln_S`` (S_L in cm/s) and ``slope`` (∂ ln S_L/∂θ, from one adjoint
+0.6 NH3 + 0.6 H2 + 0.2 N2, at 298 K and 1 atm. The mechanism is Alzueta et al. 2023 (Combust. Flame 257, 112438),
+without species that hold carbon, of which there is none. Each line is one flame: ``phi``, ``theta`` (ln of the multipliers), ``ln_S`` (S_L in cm/s) and ``slope`` (∂ ln S_L/∂θ, from one adjoint
 solve). Flames are appended as they are found, so that a run that was stopped goes on.
 """
 

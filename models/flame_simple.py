@@ -1,7 +1,7 @@
 """Case 1 of FlamePINN-1D: T and u along a flame of constant properties, to find its conductivity and its kinetics.
 
-The front (``flame/simple.py``) begins at x = ``shift`` with T_u and the gradient that the conditions name, where thermal
-diffusion alone would carry it on to lower temperatures. Its burning velocity is an eigenvalue, no parameter.
+The front (``flame/simple.py``) begins at x = ``shift`` with T_u and the gradient that the conditions name; before it
+thermal diffusion alone carries it on to lower temperatures. Its burning velocity is an eigenvalue, no parameter.
 """
 
 from collections.abc import Mapping

@@ -25,7 +25,7 @@ class Kinetics(NamedTuple):
     each (*batch,).
     """
 
-    ln_A: Array
+    ln_A: Array  # noqa: N815 - the equation's symbol
     b: Array
     Ea: Array
     orders: tuple[Array, ...]

@@ -90,8 +90,8 @@ def streams(
     )
     at = nodes(NODES)
     front = Front(gas, step, at, mixtures(gas, step, of, at))
-    shares = (np.reshape(part, (*shape, -1)) for part in (of.Y, Y_b))
-    return Streams(T_u, T_b, p, L, m_u, m_b, rho_u, rho_b, rho_n, *shares, front=front)
+    Y_u, Y_b = (np.reshape(part, (*shape, -1)) for part in (of.Y, Y_b))
+    return Streams(T_u, T_b, p, L, m_u, m_b, rho_u, rho_b, rho_n, Y_u, Y_b, front)
 
 
 def sheets(of: Streams, law: Kinetics) -> Sheets:

@@ -47,7 +47,7 @@ def forward(model: Model) -> Forward:
 def converged(model: Model) -> Model:
     """The model whose equations are solved to the end: where a solver is cut short, derivatives are still those of the
     equations (implicit function theorem), not of the solver's last iterate."""
-    return replace(model, corrections=12) if isinstance(model, Corrected) else model
+    return replace(model, corrections=12) if isinstance(model, Corrected) else model  # type: ignore[type-var]
 
 
 def thetas(space: Space) -> Floats:
