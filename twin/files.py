@@ -1,4 +1,4 @@
-"""Files of measurements as text cells: CSV, CSV.gz and Parquet, told apart by their first bytes.
+"""Files of measurements as text cells: CSV, CSV.gz, Parquet, and records of flames, told apart by their first bytes.
 
 Whatever is wrong with a file is a ValueError that says what was expected, what came and what to do.
 """
@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from twin import flame_record
 
 GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
 OTHERS = {
@@ -25,15 +27,20 @@ SUFFIXES = {
     ".gz": "gzip",
     ".parquet": "Parquet",
     ".pq": "Parquet",
+    ".xml": "XML",
+    ".yaml": "YAML",
+    ".yml": "YAML",
 }
+RECORDS = {"XML": flame_record.read_xml, "YAML": flame_record.read_yaml}
+_COUNTED = {"Parquet": "row", "XML": "data point", "YAML": "data point"}
 
 
 @dataclass(frozen=True)
 class Cells:
     """A file's cells as text, blank where nothing stands: one list per column.
 
-    ``numbers`` are the lines of a text file or the rows of a Parquet file, both counted from 1; ``counted``
-    says which of the two.
+    ``numbers`` are the lines of a text file, the rows of a Parquet file or the data points of a record, all counted
+    from 1; ``counted`` says which of the three.
     """
 
     sha256: str
@@ -55,6 +62,9 @@ def read_cells(path: str | Path) -> Cells:
     kind = _kind(path, content)
     if kind == "Parquet":
         header, columns, numbers = _parquet(path, content)
+    elif kind in RECORDS:
+        header, columns = RECORDS[kind](path, _decode(path, content))
+        numbers = list(range(1, len(columns[0]) + 1))
     else:
         header, columns, numbers = _text(path, _gunzip(path, content) if kind == "gzip" else content)
     for name in header:
@@ -62,15 +72,19 @@ def read_cells(path: str | Path) -> Cells:
             raise ValueError(f"{path}: column {name!r} stands {header.count(name)} times in the header; rename one")
     if not numbers:
         raise ValueError(f"{path}: there is a header ({', '.join(header)}) but no row of measurements")
-    return Cells(sha256, header, columns, numbers, "row" if kind == "Parquet" else "line")
+    return Cells(sha256, header, columns, numbers, _COUNTED.get(kind, "line"))
 
 
 def _kind(path: str | Path, content: bytes) -> str:
     kind = "gzip" if content.startswith(GZIP) else "Parquet" if content.startswith(PARQUET) else "text"
+    if kind == "text" and content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        kind = "XML"
     for magic, what in OTHERS.items():
         if content.startswith(magic):
             raise ValueError(f"{path}: is {what}; expected CSV, CSV.gz or Parquet. Export it as CSV")
     promised = SUFFIXES.get(Path(path).suffix.lower(), kind)
+    if promised == "YAML" and kind == "text":
+        return promised
     if promised != kind:
         raise ValueError(
             f"{path}: the name promises {promised}, but the content is {kind}; rename the file or export it again"

@@ -13,24 +13,15 @@ from twin.space import Floats, Space
 
 
 @dataclass(frozen=True, eq=False)
-class Fixed:
-    """A forward map with some parameters held at given values; the others remain, in their order.
-
-    ValueError for an unknown parameter or a value outside its bounds.
-    """
+class Wrapped:
+    """A forward map around another one, which answers wherever nothing else is said."""
 
     forward: Forward
-    values: Mapping[str, float]
 
-    def __post_init__(self) -> None:
-        self.forward.space.require_inside(self.values, "fixed value")
-        if len(self.values) == len(self.forward.space):
-            raise ValueError("every parameter is fixed, none is left to calibrate")
-
-    @cached_property
+    @property
     def space(self) -> Space:
-        """The parameters that are not fixed."""
-        return self.forward.space.without(tuple(self.values))
+        """Parameters of the forward map."""
+        return self.forward.space
 
     @property
     def conditions(self) -> Space:
@@ -46,6 +37,38 @@ class Fixed:
     def observables(self) -> tuple[Observable, ...]:
         """Columns of y."""
         return self.forward.observables
+
+    def __call__(self, theta: Array, c: Array, x: Array) -> Array:
+        """Predicted observables (*batch, n, q)."""
+        return self.forward(theta, c, x)
+
+    def error(self, c: Array, x: Array) -> ForwardError | None:
+        """The forward map's own."""
+        return self.forward.error(c, x)
+
+
+@dataclass(frozen=True, eq=False)
+class Fixed(Wrapped):
+    """A forward map with some parameters held at given values; the others remain, in their order.
+
+    ValueError for an unknown parameter or a value outside its bounds.
+    """
+
+    values: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        self.forward.space.require_inside(self.values, "fixed value")
+        if len(self.values) == len(self.forward.space):
+            raise ValueError("every parameter is fixed, none is left to calibrate")
+
+    @property
+    def space(self) -> Space:
+        """The parameters that are not fixed."""
+        return self._left
+
+    @cached_property
+    def _left(self) -> Space:
+        return self.forward.space.without(tuple(self.values))
 
     def complete(self, theta: Array) -> Array:
         """All parameters (*batch, p) of the free ones."""

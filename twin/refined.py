@@ -13,8 +13,9 @@ import numpy as np
 from twin.arrays import Array, to_numpy
 from twin.error import REACH, ForwardError
 from twin.error_fit import Errors, fit_error
-from twin.model import Coordinate, Forward, Observable
-from twin.space import Floats, Space
+from twin.forward import Wrapped
+from twin.model import Forward
+from twin.space import Floats
 
 WIDTH = 2.0
 """Standard deviations of the draws that make one unit of the error model's coordinates."""
@@ -34,38 +35,13 @@ class Place:
 
 
 @dataclass(frozen=True, eq=False)
-class Refined:
+class Refined(Wrapped):
     """A forward map with an error of its own at some places; elsewhere it errs as it did."""
 
-    forward: Forward
     places: tuple[Place, ...]
 
-    @property
-    def space(self) -> Space:
-        """The forward map's parameters."""
-        return self.forward.space
-
-    @property
-    def conditions(self) -> Space:
-        """Known inputs of the forward map."""
-        return self.forward.conditions
-
-    @property
-    def coordinates(self) -> tuple[Coordinate, ...]:
-        """Columns of x."""
-        return self.forward.coordinates
-
-    @property
-    def observables(self) -> tuple[Observable, ...]:
-        """Columns of y."""
-        return self.forward.observables
-
-    def __call__(self, theta: Array, c: Array, x: Array) -> Array:
-        """The forward map's answer; its error is subtracted by who uses it."""
-        return self.forward(theta, c, x)
-
     def error(self, c: Array, x: Array) -> ForwardError | None:
-        """What was measured at this place, else the forward map's own."""
+        """What was measured at this place, to be subtracted by who uses the map; else the forward map's own."""
         known = [place.error for place in self.places if place.holds(to_numpy(c), to_numpy(x))]
         return known[0] if known else self.forward.error(c, x)
 

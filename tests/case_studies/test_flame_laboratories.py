@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from twin.case_studies.flame_laboratories import LABORATORIES, WithOffsets, left_out, measured
+from twin.case_studies.flame_laboratories import LABORATORIES, Laboratories, left_out, measured
 from twin.case_studies.forwards import forward_of
 from twin.data import DataNotFoundError
 from twin.experiment import Experiment
@@ -19,13 +19,32 @@ def laboratories() -> list[Experiment]:
 
 
 def test_offsets_are_added_to_the_readings_of_their_laboratory_alone() -> None:
-    forward, plain = WithOffsets(forward_of(MODEL), ("a", "b")), forward_of(MODEL)
+    forward, plain = Laboratories(forward_of(MODEL), ("a", "b"), False), forward_of(MODEL)
     theta = np.array([0.1, 30.0, 0.5, 3.0, -4.0])
     x = MODEL.abscissa(MODEL.conditions.nominal, 5)
     base = np.asarray(plain(theta[:2], MODEL.conditions.nominal, x))
-    for k, offset in enumerate((1.5, -2.0)):
+    for k, offset in ((0, 1.5), (1, -2.0), (-1, 0.0)):
         c = np.append(MODEL.conditions.nominal, float(k))
         np.testing.assert_allclose(forward(theta, c, x), base + offset)
+
+
+def test_what_one_step_misses_is_one_function_for_all_laboratories() -> None:
+    forward = Laboratories(forward_of(MODEL), ("a", "b"), True)
+    theta = forward.space.draw(1, 0)[0]
+    x = MODEL.abscissa(MODEL.conditions.nominal, 9)
+    bare = Laboratories(forward_of(MODEL), ("a", "b"), False)
+    missed = [
+        forward(theta, np.append(MODEL.conditions.nominal, k), rows)
+        - bare(theta[: len(bare.space)], np.append(MODEL.conditions.nominal, k), rows)
+        for k, rows in ((0.0, x), (1.0, x), (-1.0, x[3:]))
+    ]
+    np.testing.assert_allclose(missed[0], missed[1], atol=1e-12)
+    np.testing.assert_allclose(missed[2], missed[0][3:], atol=1e-12)
+    many = forward.space.draw(4000, 1)
+    size = many[:, forward.space.names.index("alpha")]
+    c = np.append(MODEL.conditions.nominal, -1.0)
+    drawn = (np.asarray(forward(many, c, x)) - np.asarray(bare(many[:, : len(bare.space)], c, x)))[..., 0]
+    np.testing.assert_allclose((drawn / size[:, None]).std(axis=0), 1.0, atol=0.06)
 
 
 def test_no_points_are_counted_twice(laboratories: list[Experiment]) -> None:
@@ -36,7 +55,7 @@ def test_no_points_are_counted_twice(laboratories: list[Experiment]) -> None:
 
 
 def test_a_laboratory_is_predicted_from_the_others(laboratories: list[Experiment]) -> None:
-    found = left_out(laboratories, 0, 0)
+    found = left_out(laboratories, 0, discrepancy=True, seed=0)
     assert found.laboratory == "CH4-Bosschaart"
     assert 0.7 <= found.coverage90 <= 1.0
     low, middle, high = found.quantiles["Ea"]
