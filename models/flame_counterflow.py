@@ -18,10 +18,10 @@ EA = Parameter("Ea", "kcal/mol", Normal(20.0, 3.0), 20.0, "activation energy", G
 EA_ALONE = Parameter("Ea", "kcal/mol", Normal(20.0, 2.0), 20.0, "activation energy, A as published", GLOBAL, 17.6, 22.5)
 RECIPE = Recipe(
     network=MLP(inputs=INPUTS, hidden=(96, 96), outputs=OUTPUTS, output_scale=0.1),
-    stages=(SOAP(steps=6000, rate=3e-3, batch=64, dtype=torch.float64, precondition_frequency=10),),
+    stages=(SOAP(steps=4000, rate=3e-3, batch=16, dtype=torch.float64, precondition_frequency=10),),
     solves=1200,
     scale=(0.03, 3.0, 30.0, *(0.003,) * 5),
-    points=48,
+    points=160,
     stationary=True,
 )
 

@@ -9,11 +9,12 @@ import pooch
 from twin.data_battery import BATTERY
 from twin.data_cardiac import CARDIAC
 from twin.data_engine import ENGINE
+from twin.data_flame import FLAME
 from twin.data_set import DataSet
 from twin.space import nearest
 
 FOLDER_VARIABLE = "TWIN_DATA"
-CATALOGUE: tuple[DataSet, ...] = (*BATTERY, *CARDIAC, *ENGINE)
+CATALOGUE: tuple[DataSet, ...] = (*BATTERY, *CARDIAC, *ENGINE, *FLAME)
 
 
 class DataNotFoundError(ValueError):
