@@ -135,7 +135,7 @@ def experiment_of(problem: Problem, seed: int) -> Experiment:
     """Readings with errors."""
     noisy = problem.y + problem.sd * np.random.default_rng(seed).standard_normal(problem.y.shape)
     observables = problem.forward.observables
-    kept = np.isfinite(noisy).any(axis=0)
+    kept = np.asarray(np.isfinite(noisy).any(axis=0))
     names = tuple(o.name for o, keep in zip(observables, kept, strict=True) if keep)
     return Experiment(
         name=f"seed {seed}", conditions=dict(zip(problem.forward.conditions.names, problem.c.tolist(), strict=True)),
@@ -149,7 +149,7 @@ def answer(problem: Problem, seed: int) -> Answer:
     likelihood = Likelihood(problem.forward, [experiment_of(problem, seed)])
     sample = sample_ladder(density_of(likelihood), seed=seed, effort=EFFORT)
     p = len(problem.truth)
-    flat = sample.theta.reshape(-1, sample.theta.shape[-1])[:: 4, :p]
+    flat = sample.theta.reshape(-1, sample.theta.shape[-1])[::4, :p]
     told = _reported(problem, np.concatenate([flat, problem.derived(flat)[:, None]], axis=1))
     true = _true(problem)
     low, high = np.quantile(told, [0.05, 0.95], axis=0)
@@ -159,7 +159,6 @@ def answer(problem: Problem, seed: int) -> Answer:
 
 def cramer_rao(problem: Problem) -> Floats:
     """The least standard deviation of parameters and of what follows (p + 1,), priors left out."""
-    p = len(problem.truth)
     steps = STEP * np.maximum(np.abs(problem.truth), 1.0)
     ends = [np.asarray(problem.forward(problem.truth + s * np.diag(steps), problem.c, problem.x)) for s in (1, -1)]
     J = ((ends[0] - ends[1]) / problem.sd / (2 * steps[:, None, None]))[:, np.isfinite(problem.y)]
@@ -223,13 +222,14 @@ def _best(problem: Problem, experiment: Experiment, draws: Floats) -> Floats:
         told = np.asarray(problem.forward(middle + size * z, problem.c, problem.x))[:, columns]
         return np.asarray(((told - experiment.y) / problem.sd[:, columns]).ravel())
 
-    found = least_squares(misfit, np.zeros(len(middle)), bounds=(low, high), diff_step=1e-3, x_scale=1.0)
+    found = least_squares(misfit, np.zeros(len(middle)), bounds=(low, high), diff_step=np.array(1e-3))
     chosen = (middle + size * found.x)[None]
-    return _reported(problem, np.concatenate([chosen, problem.derived(chosen)[:, None]], axis=1))[0]
+    found_too = problem.derived(chosen)[:, None]
+    return np.asarray(_reported(problem, np.concatenate([chosen, found_too], axis=1))[0])
 
 
 def _true(problem: Problem) -> Floats:
-    return _reported(problem, np.append(problem.truth, problem.derived(problem.truth[None]))[None])[0]
+    return np.asarray(_reported(problem, np.append(problem.truth, problem.derived(problem.truth[None]))[None])[0])
 
 
 def _reported(problem: Problem, values: Floats) -> Floats:

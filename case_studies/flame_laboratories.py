@@ -91,9 +91,7 @@ class Laboratories(Wrapped):
     @property
     def conditions(self) -> Space:
         """The map's conditions, then the laboratory."""
-        which = Parameter(
-            "laboratory", "1", Uniform(-1.5, len(self.names) - 0.5), 0.0, "who measured", "known input"
-        )
+        which = Parameter("laboratory", "1", Uniform(-1.5, len(self.names) - 0.5), 0.0, "who measured", "known input")
         return self.forward.conditions + Space((which,))
 
     def __call__(self, theta: Array, c: Array, x: Array) -> Array:
@@ -206,7 +204,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--richest", type=float, default=RICHEST, help="largest equivalence ratio that is used")
     parser.add_argument("--no-discrepancy", action="store_true", help="take one step for the truth")
-    parser.add_argument("--verify", type=int, default=0, help="draws at which the reference solver is asked, 25 or more")
+    parser.add_argument("--verify", type=int, default=0, help="draws for the reference solver, 25 or more")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if not 0.7 < options.richest <= 1.5:

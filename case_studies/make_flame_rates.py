@@ -4,13 +4,13 @@
 
 40 % of the ammonia is cracked (Mei et al. 2021, DOI 10.1016/j.combustflame.2021.111472): the fuel is
 0.6 NH3 + 0.6 H2 + 0.2 N2, at 298 K and 1 atm. The mechanism is Alzueta et al. 2023 (Combust. Flame 257, 112438),
-without species that hold carbon, of which there is none. Each line of a share is one flame: ``phi``, ``theta`` (ln of the
-multipliers), ``ln_S`` (S_L in cm/s) and ``slope`` (∂ ln S_L/∂θ, from one adjoint solve). Flames are appended as they
-are found, so that a run that was stopped goes on.
+without species that hold carbon, of which there is none. Each line of a share is one flame: ``phi``, ``theta`` (ln of
+the multipliers), ``ln_S`` (S_L in cm/s) and ``slope`` (∂ ln S_L/∂θ, from one adjoint solve). Flames are appended as
+they are found, so that a run that was stopped goes on.
 
-Cantera 3.2's adjoint slopes are too small by one factor for all reactions of a flame, 0.78 to 0.95 as the grid has it.
-The factor is known: with all rates α times as large S_L is √α times as large, so the slopes of all reactions add up to
-½, and are divided by twice their sum.
+Cantera 3.2's adjoint slopes are off by one factor for all reactions of a flame, 0.78 to 1.2 as the grid has it. The
+factor is known: with all rates α times as large S_L is √α times as large, so the slopes of all reactions add up to ½,
+and are divided by twice their sum.
 """
 
 import argparse

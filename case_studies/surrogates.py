@@ -21,7 +21,7 @@ from twin.case_studies.shifts import posterior_shifts
 from twin.model import Exact, Forward, Model
 from twin.space import nearest
 from twin.surrogate import Surrogate, weights_to_numpy
-from twin.training.build import Solves, Trainable, data, hybrid, physics
+from twin.training.build import Solves, Targeted, Trainable, data, hybrid, physics, targets_at
 from twin.training.loop import Progress, train
 from twin.training.problem import Problem
 from twin.training.recipe import Recipe
@@ -82,7 +82,7 @@ def build(
     if mode != "physics" and chosen.solves == 0:
         raise ValueError(f"{model.name} is trained by its equations alone, with --mode physics; got --mode {mode}")
     begin = time.perf_counter()
-    solves = None if mode == "physics" else reference_solves(model, n=chosen.solves, points=chosen.points, seed=seed)
+    solves = None if mode == "physics" else _solves(model, chosen, seed)
     solving = time.perf_counter() - begin
     trained = train(
         MODES[mode](model, chosen, solves), chosen.stages, seed=seed, device=device, time_budget=time_budget,
@@ -103,6 +103,12 @@ def build(
     }
     surrogate = Surrogate(model, chosen.network, weights_to_numpy(trained.weights), mode, None, record)
     return judged(surrogate, seed + HOLDOUT_SEED, holdout) if trained.finished else surrogate
+
+
+def _solves(model: Trainable, recipe: Recipe, seed: int) -> Solves:
+    if isinstance(model, Targeted):
+        return targets_at(model, recipe.solves, seed)
+    return reference_solves(model, n=recipe.solves, points=recipe.points, seed=seed)
 
 
 def judged(surrogate: Surrogate, seed: int, holdout: int) -> Surrogate:

@@ -17,11 +17,10 @@ LN_K = Parameter("ln_k", "1", Normal(0.0, 0.5), 0.0, "logarithm of the rate at 1
 EA = Parameter("Ea", "kcal/mol", Normal(20.0, 3.0), 20.0, "activation energy", GLOBAL, 17.0, 25.0)
 EA_ALONE = Parameter("Ea", "kcal/mol", Normal(20.0, 2.0), 20.0, "activation energy, A as published", GLOBAL, 17.6, 22.5)
 RECIPE = Recipe(
-    network=MLP(inputs=INPUTS, hidden=(96, 96), outputs=OUTPUTS, output_scale=0.1),
-    stages=(SOAP(steps=4000, rate=3e-3, batch=16, dtype=torch.float64, precondition_frequency=10),),
-    solves=1200,
-    scale=(0.03, 3.0, 30.0, *(0.003,) * 5),
-    points=160,
+    network=MLP(inputs=INPUTS, hidden=(128, 128), outputs=OUTPUTS, output_scale=0.1),
+    stages=(SOAP(steps=3000, rate=3e-3, batch=256, dtype=torch.float64, precondition_frequency=10),),
+    solves=1024,
+    scale=1.0,
     stationary=True,
 )
 

@@ -1,7 +1,7 @@
 """Published burning velocities: ReSpecTh (XML) and ChemKED (YAML) records as tables.
 
-Columns are ``phi``, ``T_u``, ``p``, ``S_L``, ``sigma`` with their units, and mole fractions ``x_CH4`` and so on; ``phi``
-is counted from the mixture where the record does not say it. ``sigma`` is the evaluated standard deviation of S_L, else
+Columns are ``phi``, ``T_u``, ``p``, ``S_L``, ``sigma`` with their units, and mole fractions ``x_CH4`` and so on. φ is
+counted from the mixture where the record does not say it. ``sigma`` is the evaluated standard deviation of S_L, else
 its stated uncertainty, blank where there is neither. (ReSpecTh
 Kinetics Data format 2; ChemKED: Weber and Niemeyer 2018, DOI 10.1002/kin.21142.)
 """

@@ -10,6 +10,7 @@ import numpy as np
 
 from twin.models.flame.gas import Gas
 from twin.models.flame.kinetics import Law, Step
+from twin.models.flame.streams import OTHER, Streams
 from twin.space import Floats
 
 MECHANISM = "gri30.yaml"
@@ -66,3 +67,27 @@ def burning_velocity(
     except ct.CanteraError:
         return float(np.nan), flame
     return float(flame.velocity[0]), flame
+
+
+def counterflow(phase: Any, of: Streams, *, slope: float | None = 0.004, points: int = 501) -> Any:
+    """The ``cantera.CounterflowPremixedFlame`` of two jets; on so many even points if ``slope`` is None.
+
+    ValueError where Cantera finds none.
+    """
+    ct = require_cantera()
+    flame = ct.CounterflowPremixedFlame(phase, grid=np.linspace(0.0, float(of.length), 21 if slope else points))
+    flame.transport_model = phase.transport_model
+    flame.P = float(of.p)
+    flame.reactants.mdot, flame.products.mdot = float(of.flux_fresh), float(of.flux_other)
+    flame.reactants.T = flame.products.T = float(of.T_u)
+    flame.reactants.Y = of.fresh
+    flame.products.X = {OTHER: 1.0}
+    phase.TPY = float(of.T_u), float(of.p), of.fresh
+    flame.set_initial_guess(equilibrate=False)
+    if slope:
+        flame.set_refine_criteria(ratio=2.5, slope=slope, curve=2 * slope)
+    try:
+        flame.solve(loglevel=0, refine_grid=bool(slope))
+    except ct.CanteraError as error:
+        raise ValueError(f"Cantera finds no flame between the jets: {str(error).strip().splitlines()[-1]}") from error
+    return flame

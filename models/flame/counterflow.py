@@ -18,6 +18,7 @@ from twin.arrays import Array, detached, namespace, to_numpy
 from twin.experiment import Experiment
 from twin.model import Coordinate, Fields, Mask, Observable, Rows
 from twin.models.flame.flames import (
+    COUNT,
     INPUTS,
     OUTPUTS,
     SIZE,
@@ -42,7 +43,7 @@ from twin.space import Floats, Parameter, Space
 from twin.table import Table
 from twin.training.recipe import Recipe
 
-FINE = 96
+FINE = 120
 """Intervals of the reference."""
 SPECIES = GAS.names
 MM = 1e-3
@@ -148,6 +149,19 @@ class Counterflow:
         guess = flames.guess(problem)
         return {"flame": (guess - detached(improved(problem, guess))) / SIZE}
 
+    def targets(self, theta: Floats, c: Floats) -> Floats:
+        """Outputs (N, M) that make the network's guess the solved flame, NaN where none burns."""
+        found = [
+            solve(problem_of(self.kinetics(one), streams_of(given), COUNT)) / SIZE
+            for one, given in zip(theta, c, strict=True)
+        ]
+        return np.stack(found)
+
+    def guessed(self, u: Fields) -> Array:
+        """What the network says (N, M)."""
+        flames = flames_of(u)
+        return flames.guess(flames.problem) / SIZE
+
     def require_covered(self, c: Array, x: Array) -> None:
         """ValueError for places that are not between the jets."""
         values, most = to_numpy(x)[..., 0], float(np.max(to_numpy(c)[..., self.conditions.index("distance")]))
@@ -158,7 +172,7 @@ class Counterflow:
             )
 
     def simulate(self, theta: Floats, c: Floats, x: Floats) -> Floats:
-        """Readings (b, n, 8) of flames with half as many points again, solved to the end; NaN where none burns."""
+        """Readings (b, n, 8) of flames with half as many points more, solved to the end; NaN where none burns."""
         rows = []
         for draw in theta:
             problem = problem_of(self.kinetics(draw), streams_of(as_numpy(c)), FINE)

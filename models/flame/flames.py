@@ -18,8 +18,8 @@ from twin.models.flame.stretched import interpolated, points
 from twin.scan import scan
 from twin.space import Floats
 
-COUNT = 64
-"""Intervals: fields are drawn to 5e-4."""
+COUNT = 80
+"""Intervals: fields are drawn to 2e-4."""
 INPUTS, OUTPUTS = 8, 1 + 6 * (COUNT - 1)
 SIZE = 0.1
 """Change of an unknown that one output stands for."""

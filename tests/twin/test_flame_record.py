@@ -15,8 +15,8 @@ XML = """<experiment>
     <property name="temperature" units="K"><value>435</value></property>
     <property name="initial composition">
       <component><speciesLink preferredKey="CH4" InChI="1S/CH4/h1H4"/><amount units="{share}">0.09</amount></component>
-      <component><speciesLink preferredKey="O2" InChI="1S/O2/c1-2"/><amount units="mole fraction">0.20</amount></component>
-      <component><speciesLink preferredKey="N2" InChI="1S/N2/c1-2"/><amount units="mole fraction">0.71</amount></component>
+      <component><speciesLink preferredKey="O2"/><amount units="mole fraction">0.20</amount></component>
+      <component><speciesLink preferredKey="N2"/><amount units="mole fraction">0.71</amount></component>
     </property>
   </commonProperties>
   <dataGroup id="dg1">
@@ -96,7 +96,7 @@ def test_the_equivalence_ratio_counts_atoms() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"kind": "ignition delay measurement"}, "is a ignition delay measurement; expected a laminar burning velocity"),
+        ({"kind": "ignition delay measurement"}, "is a ignition delay measurement; expected a laminar burning"),
         ({"share": "mole"}, "composition of CH4 in 'mole'; expected mole fractions"),
         ({"speed": "fast"}, "laminar burning velocity is 'fast'; expected a number"),
         ({"speed": ""}, "data point 1: no laminar burning velocity"),

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
+from scipy.stats import qmc
 
 from twin.arrays import Array
 from twin.model import Fields, Model, Rows
@@ -88,9 +90,25 @@ class Corrected(Trainable, Protocol):
         ...
 
 
+@runtime_checkable
+class Targeted(Trainable, Protocol):
+    """A model whose own solver gives what the network should: it learns that, and not readings at some places."""
+
+    def targets(self, theta: Floats, c: Floats) -> Floats:
+        """Outputs (N, outputs) of solved equations; NaN where there is no solution."""
+        ...
+
+    def guessed(self, u: Fields) -> Array:
+        """The network's outputs (N, outputs) behind fields."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Solves:
-    """Reference solutions: θ (N, p), c (N, k), abscissae x (N, n, d), y (N, n, q); NaN where a run had ended."""
+    """Reference solutions: θ (N, p), c (N, k), abscissae x (N, n, d), y (N, n, q); NaN where a run had ended.
+
+    Of a ``Targeted`` model, y (N, 1, outputs) are the network's targets.
+    """
 
     theta: Floats
     c: Floats
@@ -118,11 +136,20 @@ def physics(model: Trainable, network: Network, *, preconditioned: bool = True) 
     return Problem(network=network, dimension=model.dimension, rows=rows)
 
 
+def targets_at(model: Targeted, n: int, seed: int) -> Solves:
+    """Targets at n of the model's collocation points, as scrambled Sobol points have them."""
+    points = torch.as_tensor(qmc.Sobol(model.dimension, seed=seed).random(n))
+    theta, c, x = (part.numpy() for part in model.collocate(points))
+    return Solves(theta, c, x[:, None], model.targets(theta, c)[:, None])
+
+
 def data(model: Trainable, network: Network, solves: Solves, scale: Scale) -> Problem:
     """Misfit to reference solutions, in units of ``scale`` (the observables').
 
     Up to ``AT_ONCE`` solves are all seen at every step; of more, each point of a step picks one.
     """
+    if isinstance(model, Targeted):
+        return Problem(network, model.dimension, rows=_regressed(model, network, solves))
     model = uncorrected(model)
     if len(solves.theta) <= AT_ONCE:
         known = _Known(model, solves, scale)
@@ -142,6 +169,19 @@ def hybrid(model: Trainable, network: Network, solves: Solves, scale: Scale) -> 
         return {name: r for rows in parts for name, r in rows(weights, points).items()}
 
     return Problem(network, model.dimension, rows=both)
+
+
+def _regressed(model: Targeted, network: Network, solves: Solves) -> Callable[[TorchWeights, torch.Tensor], TorchRows]:
+    known = np.isfinite(solves.y).all(axis=(1, 2))
+    theta, c, target = (torch.as_tensor(part[known]) for part in (solves.theta, solves.c, solves.y[:, 0]))
+
+    def rows(weights: TorchWeights, points: torch.Tensor) -> TorchRows:
+        which = (points[:, 0].double() * len(theta)).long().clamp(max=len(theta) - 1).cpu()
+        some = next(iter(weights.values()))
+        u = model.lift(partial(network, weights), theta[which].to(some), c[which].to(some))
+        return {"data": model.guessed(u) - target[which].to(some)}
+
+    return rows
 
 
 def _picked(
