@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from twin.case_studies.flame_laboratories import LABORATORIES, Laboratories, left_out, measured
-from twin.case_studies.forwards import forward_of
+from twin.case_studies.flame_laboratories import (
+    LABORATORIES,
+    Laboratories,
+    forward,
+    left_out,
+    likelihood_of,
+    measured,
+)
 from twin.data import DataNotFoundError
 from twin.experiment import Experiment
 from twin.models.flame_free import MODEL
@@ -19,32 +25,25 @@ def laboratories() -> list[Experiment]:
 
 
 def test_offsets_are_added_to_the_readings_of_their_laboratory_alone() -> None:
-    forward, plain = Laboratories(forward_of(MODEL), ("a", "b"), False), forward_of(MODEL)
+    plain = forward()
     theta = np.array([0.1, 30.0, 0.5, 3.0, -4.0])
     x = MODEL.abscissa(MODEL.conditions.nominal, 5)
-    base = np.asarray(plain(theta[:2], MODEL.conditions.nominal, x))
-    for k, offset in ((0, 1.5), (1, -2.0), (-1, 0.0)):
-        c = np.append(MODEL.conditions.nominal, float(k))
-        np.testing.assert_allclose(forward(theta, c, x), base + offset)
+    base = np.asarray(plain(theta[:2], MODEL.conditions.nominal, x))[:, 0]
+    rows = np.column_stack([x, [0.0, 1.0, 1.0, 0.0, 1.0]])
+    found = Laboratories(plain, ("a", "b"))(theta, MODEL.conditions.nominal, rows)
+    np.testing.assert_allclose(found[:, 0], base + [1.5, -2.0, -2.0, 1.5, -2.0])
 
 
-def test_what_one_step_misses_is_one_function_for_all_laboratories() -> None:
-    forward = Laboratories(forward_of(MODEL), ("a", "b"), True)
-    theta = forward.space.draw(1, 0)[0]
-    x = MODEL.abscissa(MODEL.conditions.nominal, 9)
-    bare = Laboratories(forward_of(MODEL), ("a", "b"), False)
-    missed = [
-        forward(theta, np.append(MODEL.conditions.nominal, k), rows)
-        - bare(theta[: len(bare.space)], np.append(MODEL.conditions.nominal, k), rows)
-        for k, rows in ((0.0, x), (1.0, x), (-1.0, x[3:]))
-    ]
-    np.testing.assert_allclose(missed[0], missed[1], atol=1e-12)
-    np.testing.assert_allclose(missed[2], missed[0][3:], atol=1e-12)
-    many = forward.space.draw(4000, 1)
-    size = many[:, forward.space.names.index("alpha")]
-    c = np.append(MODEL.conditions.nominal, -1.0)
-    drawn = (np.asarray(forward(many, c, x)) - np.asarray(bare(many[:, : len(bare.space)], c, x)))[..., 0]
-    np.testing.assert_allclose((drawn / size[:, None]).std(axis=0), 1.0, atol=0.06)
+def test_what_one_step_misses_is_one_function_for_all_laboratories(laboratories: list[Experiment]) -> None:
+    likelihood = likelihood_of(laboratories, discrepancy=True, without="CH4-Wu")
+    (block,) = likelihood.blocks
+    phi = block.x[:, 0]
+    theta = np.append(likelihood.forward.space.nominal, [0.3, 2.0])
+    missed = np.asarray(likelihood.predict(theta)[0] - likelihood.predict(theta, discrepancy=False)[0])[:, 0]
+    order = np.argsort(phi)
+    steps = np.abs(np.diff(missed[order])) / np.maximum(np.diff(phi[order]), 1e-9)
+    assert steps[np.diff(phi[order]) > 1e-3].max() < 40.0, "cm/s per unit of phi: smooth over all laboratories"
+    assert np.abs(missed).max() > 0.2
 
 
 def test_no_points_are_counted_twice(laboratories: list[Experiment]) -> None:

@@ -1,0 +1,36 @@
+"""Inverse problems of flames: spreads are what data can give, and intervals hold as often as they say."""
+
+import numpy as np
+
+from twin.case_studies.flame_inverse import answer, counterflow, cramer_rao, experiment_of, simple
+
+SEEDS = 24
+
+
+def test_posteriors_of_case_1_are_as_wide_as_they_must_be_and_hold_the_truth() -> None:
+    problem = simple()
+    found = [answer(problem, seed) for seed in range(SEEDS)]
+    spread = np.mean([one.sd for one in found], axis=0)
+    np.testing.assert_allclose(spread / cramer_rao(problem), 1.0, atol=0.25)
+    held = np.mean([one.held for one in found], axis=0)
+    assert np.all(held >= 0.75), held
+    apart = np.array([(one.best - one.mean) / one.sd for one in found])
+    assert np.abs(np.median(apart, axis=0)).max() < 0.5
+
+
+def test_temperatures_and_velocities_alone_tell_less_than_all_fields() -> None:
+    all_fields, two = cramer_rao(counterflow()), cramer_rao(counterflow(("T", "u")))
+    np.testing.assert_allclose(all_fields, [3.1e-4, 4.4e-4], rtol=0.25)
+    np.testing.assert_allclose(two, [5.3e-4, 7.4e-4], rtol=0.25)
+
+
+def test_what_is_not_observed_is_not_in_the_experiment() -> None:
+    assert experiment_of(counterflow(("T", "u")), 0).observables == ("u", "T")
+
+
+def test_the_posterior_of_case_3_holds_the_truth() -> None:
+    problem = counterflow(("T", "u"))
+    found = answer(problem, 1)
+    truth = np.log([20.0, float(problem.derived(problem.truth[None])[0])])
+    assert np.all(np.abs(found.mean - truth) < 4 * found.sd)
+    np.testing.assert_allclose(found.sd / cramer_rao(problem), 1.0, atol=0.4)
