@@ -37,7 +37,8 @@ COUNTED = (0.03, 0.995)
 def solved(theta: Floats, rows: Floats) -> Floats:
     """ln S_L of our solver, the scaling laws taken out (n,)."""
     c = one_step.conditions.nominal
-    found = [one_step.simulate(t[None], c, x[None])[0, 0, 0] for t, x in zip(theta, rows, strict=True)]
+    each = [one_step.simulate(t[None], c, x[None])[0, 0, 0] for t, x in zip(theta, rows, strict=True)]
+    found: Floats = np.array(each)
     half = 0.5 * (theta[:, 2] + theta[:, 3]) - 1
     return np.asarray(np.log(found) - 0.5 * np.log(theta[:, 4]) - half * np.log(rows[:, 2]) - 0.5 * theta[:, 0])
 
@@ -46,7 +47,7 @@ def inputs(theta: Floats, rows: Floats) -> Floats:
     """φ, T_u, Ea and the orders (n, 5), about 1 in size."""
     raw = np.concatenate([rows[:, :2], theta[:, 1:4]], axis=1)
     low, high = np.array([0.55, 290.0, 20.0, 0.2, 0.3]), np.array([1.3, 450.0, 50.0, 1.2, 1.2])
-    return 2 * (raw - low) / (high - low) - 1
+    return np.asarray(2 * (raw - low) / (high - low) - 1)
 
 
 def quadratic(z: Floats) -> Floats:

@@ -26,6 +26,7 @@ from twin.models.flame.flames import (
     WEAKEST,
     Flames,
     as_numpy,
+    burns,
     flames_of,
     problem_of,
     seen_of,
@@ -34,7 +35,7 @@ from twin.models.flame.fronts import BAR, GAS, STEP
 from twin.models.flame.gas import R
 from twin.models.flame.kinetics import CAL, Kinetics
 from twin.models.flame.measured_profile import read_profile
-from twin.models.flame.opposed import fields_of, improved, residual
+from twin.models.flame.opposed import fields_of, improved, residual, unknowns
 from twin.models.flame.opposed_solve import solve
 from twin.models.flame.published import PUBLISHED, T_STAR
 from twin.models.flame.streams import Streams, sheets, streams
@@ -172,11 +173,13 @@ class Counterflow:
             )
 
     def simulate(self, theta: Floats, c: Floats, x: Floats) -> Floats:
-        """Readings (b, n, 8) of flames with half as many points more, solved to the end; NaN where none burns."""
+        """Readings (b, n, 8) of flames with half as many points more, solved to the end; NaN where none burns, or the
+        closed form says so.
+        """
         rows = []
         for draw in theta:
             problem = problem_of(self.kinetics(draw), streams_of(as_numpy(c)), FINE)
-            q = solve(problem)
+            q = solve(problem) if burns(problem) else np.full(unknowns(problem), np.nan)
             seen = seen_of(problem, fields_of(problem, q), MM * x[:, 0])
             rows.append(np.concatenate([np.stack([seen.u, seen.V, seen.T], axis=-1), seen.Y], axis=-1))
         found = np.stack(rows)

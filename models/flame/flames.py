@@ -117,15 +117,19 @@ def seen_of(problem: Opposed, known: Known, x: Array) -> Seen:
     V, T, shares, flux = drawn[..., 0, :], drawn[..., 1, :], xp.matrix_transpose(drawn[..., 2:-1, :]), drawn[..., -1, :]
     Y = xp.concat([shares, 1 - xp.sum(shares, axis=-1)[..., None]], axis=-1)
     rho = like(problem.of.p[..., None], T) * mean_weight(problem.gas, Y) / (R * T)
-    share = strength(problem)[..., None]
-    burns = (share >= WEAKEST) & (share <= STRONGEST)
-    no = xp.where(burns, xp.zeros_like(T), xp.full_like(T, xp.nan))
+    no = xp.where(burns(problem)[..., None], xp.zeros_like(T), xp.full_like(T, xp.nan))
     return Seen(flux / rho + no, V + no, T + no, Y + no[..., None])
 
 
 def strength(problem: Opposed) -> Array:
     """m_L/m_u (*batch,) by the closed form."""
     return problem.by.flux / like(problem.of.flux_fresh, problem.by.flux)
+
+
+def burns(problem: Opposed) -> Array:
+    """Whether that is neither extinct nor on the burner (*batch,)."""
+    share = strength(problem)
+    return (share >= WEAKEST) & (share <= STRONGEST)
 
 
 def features(problem: Opposed) -> Array:

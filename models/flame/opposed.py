@@ -92,6 +92,11 @@ def units(problem: Opposed) -> Array:
     return xp.stack(rows, axis=-1)[..., None]
 
 
+def unknowns(problem: Opposed) -> int:
+    """How many."""
+    return 1 + (int(problem.of.fresh.shape[-1]) + 1) * (len(problem.at.s) - 2)
+
+
 def fields_of(problem: Opposed, q: Array) -> Fields:
     """What the unknowns (*batch, 1 + (s + 1) (N - 1)) stand for."""
     grid = grid_of(problem)

@@ -6,11 +6,11 @@ burn; others were found extinct, which the method says by itself.
 
 import numpy as np
 
-from twin.models.flame.opposed import LONGEST, Opposed, fields_of, improved
+from twin.models.flame.opposed import LONGEST, Opposed, fields_of, improved, unknowns
 from twin.space import Floats
 
 AT_REST = 1e-8
-EFFORTS = ((LONGEST, 30), (0.2, 60), (0.1, 120))
+EFFORTS = ((LONGEST, 30), (0.2, 60))
 """Longest steps, and how many of them."""
 BURNING = 0.5
 """Share of T_b - T_u that a flame warms its gas by, at least: of extinct ones it is 0."""
@@ -18,8 +18,7 @@ BURNING = 0.5
 
 def solve(problem: Opposed) -> Floats:
     """Unknowns (M,) of one flame; NaN where there is none."""
-    count = len(problem.at.s) - 2
-    blank = np.zeros(1 + (problem.of.fresh.shape[-1] + 1) * count)
+    blank = np.zeros(unknowns(problem))
     for longest, most in EFFORTS:
         q = _rested(problem, blank, longest, most)
         if q is not None:
