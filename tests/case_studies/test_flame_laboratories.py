@@ -31,7 +31,7 @@ def test_offsets_are_added_to_the_readings_of_their_laboratory_alone() -> None:
     base = np.asarray(plain(theta[:2], MODEL.conditions.nominal, x))[:, 0]
     rows = np.column_stack([x, [0.0, 1.0, 1.0, 0.0, 1.0]])
     found = Laboratories(plain, ("a", "b"))(theta, MODEL.conditions.nominal, rows)
-    np.testing.assert_allclose(found[:, 0], base + [1.5, -2.0, -2.0, 1.5, -2.0])
+    np.testing.assert_allclose(found[:, 0] - base, [1.5, -2.0, -2.0, 1.5, -2.0])
 
 
 def test_what_one_step_misses_is_one_function_for_all_laboratories(laboratories: list[Experiment]) -> None:
