@@ -88,7 +88,7 @@ def main() -> None:
     except DataNotFoundError as absent:
         parser.error(str(absent))
     surface = rate_surface()
-    likelihood, sample = calibrated(surface, of, options.seed)
+    _, sample = calibrated(surface, of, options.seed)
     flat = sample.theta.reshape(-1, sample.theta.shape[-1])
     say(f"{len(of.x)} readings; {sample.rung}: {sample.reason}")
     say(f"the surface's own error: {surface.sd:.2%} of S_L")

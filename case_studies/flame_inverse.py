@@ -125,7 +125,8 @@ def counterflow(observed: tuple[str, ...] = ()) -> Problem:
         y[:, [o.name not in observed for o in model.observables]] = np.nan
 
     def eigenvalue(draws: Floats) -> Floats:
-        assert isinstance(forward, Surrogate) and isinstance(forward.model, Counterflow)
+        assert isinstance(forward, Surrogate)
+        assert isinstance(forward.model, Counterflow)
         return -to_numpy(forward.model.eigenvalue(forward.fields(draws, c)))
 
     return Problem(forward, truth, c, x, y, sd, eigenvalue, "-Lambda", (True, True))

@@ -17,7 +17,7 @@ from numpy.polynomial import chebyshev
 
 from twin.arrays import Array, like, namespace, to_numpy
 from twin.error import ForwardError, constant_error
-from twin.model import Coordinate, Observable
+from twin.model import Coordinate, Mask, Observable
 from twin.priors import HalfNormal, Normal, Uniform
 from twin.space import Floats, Parameter, Space
 
@@ -51,8 +51,8 @@ MOVE = 0.2
 """ln of the factor by which one rate is moved."""
 DEGREES = (6, 3, 1)
 """Of the polynomials in φ: of the constant, the linear and the quadratic terms in θ."""
-HELD_OUT = 24
-"""The last flames of the file, which the surface has not seen."""
+FOLDS = 5
+"""Parts of the flames that are left out in turn, to find the surface's error."""
 UNCERTAINTY = (
     "assumed: H + O2 known to 10 %, other reactions of hydrogen to 20 %, of nitrogen to 30 % (1 sd), as recent "
     "evaluations and mechanisms scatter; reaction "
@@ -68,7 +68,7 @@ class Solved:
     ln_S: Floats  # noqa: N815 - the equation's symbol
     moved: Floats
 
-    def part(self, rows: slice) -> "Solved":
+    def part(self, rows: Mask) -> "Solved":
         """Some of the flames."""
         return Solved(self.phi[rows], self.theta[rows], self.ln_S[rows], self.moved[rows])
 
@@ -119,7 +119,7 @@ class RateSurface:
         return like(base @ constant, theta) + theta @ like(linear @ first.T, theta) + bent
 
     def error(self, c: Array, x: Array) -> ForwardError:
-        """That of held-out flames, at nominal rates."""
+        """That of left-out flames, at nominal rates."""
         bare = np.asarray(self(self.space.nominal, c, to_numpy(x)))
         return constant_error(0 * bare, self.sd * bare)
 
@@ -134,11 +134,19 @@ def read_solved(path: Path = FILE) -> Solved:
 
 @lru_cache(maxsize=1)
 def rate_surface() -> RateSurface:
-    """The surface through all flames but the last ``HELD_OUT``, whose error is that of these."""
+    """The surface through all flames, whose error is that of flames left out in turn."""
     solved = read_solved()
-    found = RateSurface(fitted(solved.part(slice(None, -HELD_OUT))), 0.0)
-    off = misfit(found, solved.part(slice(-HELD_OUT, None)))
-    return RateSurface(found.coefficients, float(np.sqrt(np.mean(off**2))))
+    return RateSurface(fitted(solved), float(np.sqrt(np.mean(left_out(solved) ** 2))))
+
+
+def left_out(of: Solved, *, slopes: bool = True) -> Floats:
+    """ln S_L of flames (n,) by a surface through others, less the truth; every ``FOLDS``-th is left out at a time."""
+    found, place = np.empty(len(of.phi)), np.arange(len(of.phi)) % FOLDS
+    for fold in range(FOLDS):
+        found[place == fold] = misfit(
+            RateSurface(fitted(of.part(place != fold), slopes=slopes), 0.0), of.part(place == fold)
+        )
+    return found
 
 
 def fitted(of: Solved, *, slopes: bool = True) -> Floats:
