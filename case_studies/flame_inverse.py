@@ -25,13 +25,10 @@ from scipy.optimize import least_squares
 from twin.arrays import Array, namespace, to_numpy
 from twin.case_studies.console import console, say
 from twin.case_studies.forwards import forward_of
-from twin.case_studies.progress import counting_progress
 from twin.experiment import Experiment
 from twin.forward import Wrapped
-from twin.inference.density import density_of
-from twin.inference.ladder import sample_ladder
 from twin.inference.likelihood import Likelihood
-from twin.inference.rungs import Effort
+from twin.inference.units import UnitAnswer, Units, solve_units
 from twin.model import Forward, Observable
 from twin.models import flame_counterflow, flame_simple
 from twin.models.flame.counterflow import Counterflow
@@ -41,7 +38,7 @@ from twin.surrogate import Surrogate
 
 PLACES, NOISE = 10, 0.02
 PLACES_3, NOISE_3 = 16, 0.01
-EFFORT = Effort(draws=1024, round_draws=1024)
+DRAWS = 400
 STEP = 1e-4
 
 
@@ -145,16 +142,25 @@ def experiment_of(problem: Problem, seed: int) -> Experiment:
     )  # fmt: skip
 
 
-def answer(problem: Problem, seed: int) -> Answer:
-    """The posterior of one noise seed."""
-    likelihood = Likelihood(problem.forward, [experiment_of(problem, seed)])
-    sample = sample_ladder(density_of(likelihood), seed=seed, effort=EFFORT)
+def answers(problem: Problem, seeds: int) -> list[Answer]:
+    """The posteriors of so many noise seeds, in order."""
+    every = [experiment_of(problem, seed) for seed in range(seeds)]
+    likelihood = Likelihood(problem.forward, every[:1])
+    y = np.stack([one.y for one in every])
+    mask = np.isfinite(y)
+    found = solve_units(Units(likelihood), ((np.where(mask, y, 0.0), mask),))
+    told = {one.unit: _answer(problem, every[one.unit], one) for one in found}
+    return [told[unit] for unit in range(seeds)]
+
+
+def _answer(problem: Problem, experiment: Experiment, found: UnitAnswer) -> Answer:
     p = len(problem.truth)
-    flat = sample.theta.reshape(-1, sample.theta.shape[-1])[::4, :p]
-    told = _reported(problem, np.concatenate([flat, problem.derived(flat)[:, None]], axis=1))
+    chosen = np.random.default_rng(found.unit).choice(len(found.theta), DRAWS, p=np.exp(found.log_weights))
+    draws = found.theta[chosen, :p]
+    told = _reported(problem, np.concatenate([draws, problem.derived(draws)[:, None]], axis=1))
     true = _true(problem)
     low, high = np.quantile(told, [0.05, 0.95], axis=0)
-    best = _best(problem, experiment_of(problem, seed), flat)
+    best = _best(problem, experiment, draws)
     return Answer(told.mean(axis=0), told.std(axis=0), (true >= low) & (true <= high), best)
 
 
@@ -188,12 +194,7 @@ def main() -> None:
     for title, variant in variants.items():
         bounds.add_row(title, *(f"{v:.3g}" for v in cramer_rao(variant)))
     console().print(bounds)
-    with counting_progress("noise seeds") as progress:
-        found = []
-        for seed in range(options.seeds):
-            found.append(answer(problem, seed))
-            progress(seed + 1, options.seeds)
-    console().print(_table(problem, names, found))
+    console().print(_table(problem, names, answers(problem, options.seeds)))
     say(f"{options.seeds} noise seeds; every row in logarithms where it says ln")
 
 

@@ -97,7 +97,11 @@ def measure(flames: int, asked: int, seed: int) -> dict[str, Any]:
         if len(peers["Cantera, refined"]) < asked:
             for name, slope in (("Cantera, 501 points", None), ("Cantera, refined", 0.015)):
                 begin = time.perf_counter()
-                flame = counterflow(_phase(draw), streams_of(given), slope=slope)
+                try:
+                    flame = counterflow(_phase(draw), streams_of(given), slope=slope)
+                except ValueError:
+                    peers[name].append([np.nan] * (1 + len(FIELDS)))
+                    continue
                 seconds[name] += time.perf_counter() - begin
                 fields = np.stack([flame.velocity, flame.spread_rate, flame.T, *flame.Y], axis=-1)
                 drawn = np.stack([np.interp(x, flame.grid, column) for column in fields.T], axis=-1)
@@ -106,7 +110,10 @@ def measure(flames: int, asked: int, seed: int) -> dict[str, Any]:
     return {
         "extinct": extinct,
         "ways": {name: {"errors": rows, "seconds": costs[name]} for name, rows in own.items()},
-        "peers": {name: {"errors": rows, "seconds": seconds[name] / len(rows)} for name, rows in peers.items()},
+        "peers": {
+            name: {"errors": rows, "seconds": seconds[name] / max(1, int(np.isfinite(rows).all(axis=1).sum()))}
+            for name, rows in peers.items()
+        },
     }
 
 
@@ -147,13 +154,16 @@ def main() -> None:
     if options.json:
         console().print_json(json.dumps(found))
         return
-    table = Table("way", "Lambda %: median, largest", *(f"{name} %: median, largest" for name in FIELDS), "time")
+    table = Table(
+        "way", "found", "Lambda %: median, largest", *(f"{name} %: median, largest" for name in FIELDS), "time"
+    )
     one = found["peers"]["Cantera, refined"]["seconds"]
     for kind in ("ways", "peers"):
         for name, row in found[kind].items():
             errors = np.array(row["errors"])
-            cells = [f"{np.median(column):.3g}, {column.max():.3g}" for column in errors.T]
-            table.add_row(name, *cells, f"{row['seconds'] / one:.2g}")
+            known = np.isfinite(errors).all(axis=1)
+            cells = [f"{np.median(column):.3g}, {column.max():.3g}" for column in errors[known].T]
+            table.add_row(name, f"{known.sum()} of {len(known)}", *cells, f"{row['seconds'] / one:.2g}")
     console().print(table)
     say(f"{found['extinct']} of {options.flames} flames were extinct; times over that of Cantera, refined")
 

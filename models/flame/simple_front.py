@@ -20,6 +20,7 @@ from twin import dual
 from twin.arrays import Array, detached, like, namespace
 from twin.models.flame.nodes import nodes
 from twin.models.flame.simple import C_P, Q_F, R_GAS, R_MOLAR, A, N
+from twin.scan import scan
 from twin.space import Floats
 
 COUNT, ITERATIONS, LONGEST = 20, 10, 0.5
@@ -61,8 +62,8 @@ def front(of: Setting, conductivity: Array, Ea: Array) -> Found:
     """Under λ [W/(m K)] and Ea [J/mol] (*batch,)."""
     frozen = detached(conductivity), detached(Ea)
     q = _start(of, *frozen)
-    for _ in range(ITERATIONS):
-        q = _improved(of, q, *frozen)
+    some = namespace(q).zeros((ITERATIONS, 1), dtype=q.dtype)
+    (q,), _ = scan(lambda carry, row: ((_improved(of, carry[0], *frozen),), ()), (q,), (like(some, q),))
     q = _improved(of, q, conductivity, Ea)
     return Found(namespace(q).exp(q[..., 0]), q[..., 1:])
 

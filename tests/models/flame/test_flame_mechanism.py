@@ -58,7 +58,7 @@ def test_several_steps_and_unreadable_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="2 steps; flame_free knows one"):
         read_law(written(tmp_path, FILE + FILE[FILE.index("- equation") :]))
     for text in ("a: [", "5"):
-        with pytest.raises(ValueError, match="cannot be read as YAML|expected a mechanism"):
+        with pytest.raises(ValueError, match=r"cannot be read as YAML|expected a mechanism"):
             read_law(written(tmp_path, text))
     with pytest.raises(ValueError, match="cannot be read"):
         read_law(tmp_path / "none.yaml")
