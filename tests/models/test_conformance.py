@@ -45,8 +45,10 @@ def forward(model: Model) -> Forward:
 
 
 def converged(model: Model) -> Forward:
-    """The forward map whose equations are solved to the end: where a solver is cut short, derivatives are still those of
-    the equations (implicit function theorem), not of the solver's last iterate. Begun from shipped weights if there are.
+    """The forward map whose equations are solved to the end, from shipped weights on if there are.
+
+    Where a solver is cut short, derivatives are still those of the equations (implicit function theorem), not of the
+    solver's last iterate.
     """
     if not isinstance(model, Corrected):
         return forward(model)

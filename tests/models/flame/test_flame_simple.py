@@ -31,7 +31,7 @@ def test_a_flame_conducts_and_burns_as_theory_has_it() -> None:
 def test_a_profile_is_continuous_where_it_begins_and_moves_with_the_flame() -> None:
     c, theta = MODEL.conditions.nominal, MODEL.space.nominal
     x = np.array([[0.0999999], [0.1000001], [0.5]])
-    moved = MODEL(theta + [0.0, 0.0, 100.0], c, x)
+    moved = MODEL(np.add(theta, [0.0, 0.0, 100.0]), c, x)
     assert moved[0, 0] == pytest.approx(moved[1, 0], abs=0.01)
     assert moved[0, 0] == pytest.approx(298.0, abs=0.05)
     np.testing.assert_allclose(moved[2], MODEL(theta, c, x[2:] - 0.1)[0], rtol=1e-9)
