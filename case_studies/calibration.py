@@ -148,7 +148,7 @@ def candidates_of(study: Study, model: Model) -> tuple[Candidate, ...]:
     found = []
     for changes in study.candidate:
         conditions = {
-            **dict(zip(model.conditions.names, model.conditions.nominal.tolist(), strict=True)),
+            **model.conditions.unpack(model.conditions.nominal),
             **study.condition,
             **changes,
         }

@@ -109,7 +109,7 @@ def point_fits(subject: Subject, experiment: Experiment) -> list[dict[str, Any]]
         for fixed in (PLAIN, {"flow_offset": 0.0}):
             forward = with_fixed(model, dict(fixed))
             found = fit(forward, experiment)
-            values = dict(zip(forward.space.names, found.theta.tolist(), strict=True))
+            values = forward.space.unpack(found.theta)
             rows.append(
                 {"subject": subject.name, "circuit": circuit, "rmse": found.rmse, "theta": values}
                 | {"at_bound": list(found.at_bound)}

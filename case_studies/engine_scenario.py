@@ -123,7 +123,7 @@ def _built(rng: np.random.Generator) -> tuple[Engine, dict[str, float]]:
             changes[name] = tuple(v * float(np.exp(size * rng.standard_normal())) for v in value)
         else:
             changes[name] = value * float(np.exp(size * rng.standard_normal()))
-    nominal = dict(zip(health.space.names, health.space.nominal.tolist(), strict=True))
+    nominal = health.space.unpack(health.space.nominal)
     own = {name: 0.02 * rng.standard_normal() for name in ("A_egrmax", "eta_sc", "h_tot", "A_vgtmax")}
     return replace(NOMINAL, **changes), nominal | {name: nominal[name] * float(np.exp(v)) for name, v in own.items()}
 

@@ -55,7 +55,7 @@ def record_of(commands: Commands) -> Floats:
 
 def window(truth: Mapping[str, float], commands: Commands | None = None, model: AirPath = everything) -> Window:
     """The reference solution for an engine whose other constants are nominal."""
-    names = dict(zip(model.space.names, model.space.nominal.tolist(), strict=True)) | dict(NEUTRAL) | dict(truth)
+    names = model.space.unpack(model.space.nominal) | dict(NEUTRAL) | dict(truth)
     record = record_of(transient() if commands is None else commands)
     theta = np.array([[names[name] for name in model.space.names]])
     clean = model.simulate(theta, model.conditions.nominal, record)[0]
@@ -74,7 +74,7 @@ def experiment_of(made: Window, seed: int, sensors: Sequence[str] = SENSORS, nam
     which = [columns.index(sensor) for sensor in sensors]
     noise = np.random.default_rng(seed).standard_normal((len(made.record), len(columns)))
     y = (made.clean + made.sd * noise)[:, which]
-    conditions = dict(zip(model.conditions.names, model.conditions.nominal.tolist(), strict=True)) | {"settle": 0.0}
+    conditions = model.conditions.unpack(model.conditions.nominal) | {"settle": 0.0}
     units = {o.name: o.unit for o in model.observables} | {c.name: c.unit for c in model.coordinates}
     coordinates = tuple(c.name for c in model.coordinates)
     return Experiment(name, conditions, coordinates, made.record, tuple(sensors), y, units)

@@ -37,7 +37,7 @@ def measured() -> Experiment:
     """Mei's readings; DataNotFoundError where the record is not there."""
     table = read_table(find_data(FILE))
     surface = rate_surface()
-    conditions = dict(zip(surface.conditions.names, surface.conditions.nominal.tolist(), strict=True))
+    conditions = surface.conditions.unpack(surface.conditions.nominal)
     return Experiment(
         name="Mei 2021", conditions=conditions, coordinates=("phi",), x=table.number("phi", "1")[:, None],
         observables=("S_L",), y=table.number("S_L", "cm/s")[:, None], units={"S_L": "cm/s", "phi": "1"},

@@ -136,7 +136,7 @@ def experiment_of(problem: Problem, seed: int) -> Experiment:
     kept = np.asarray(np.isfinite(noisy).any(axis=0))
     names = tuple(o.name for o, keep in zip(observables, kept, strict=True) if keep)
     return Experiment(
-        name=f"seed {seed}", conditions=dict(zip(problem.forward.conditions.names, problem.c.tolist(), strict=True)),
+        name=f"seed {seed}", conditions=problem.forward.conditions.unpack(problem.c),
         coordinates=("x",), x=problem.x, observables=names, y=noisy[:, kept],
         units={o.name: o.unit for o in observables} | {"x": "mm"},
     )  # fmt: skip

@@ -27,7 +27,7 @@ def main() -> None:
     except ValueError as error:
         parser.error(str(error))
     say(", ".join(f"{name} = {value:.6g}" for name, value in found.items()))
-    nominal = dict(zip(one_step.space.names, one_step.space.nominal.tolist(), strict=True))
+    nominal = one_step.space.unpack(one_step.space.nominal)
     outside = [name for name, value in found.items() if not _inside(name, value)]
     if outside:
         say(f"outside what flame_free covers: {', '.join(outside)}; see twin models flame_free")

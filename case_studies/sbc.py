@@ -101,7 +101,7 @@ def imagined(model: Model, forward: Forward, plan: Plan) -> Likelihood:
     """The likelihood of the plan's experiment, with zeros for data."""
     model.conditions.require_inside(dict(plan.condition), "--condition")
     c = model.conditions.pack(dict(plan.condition))
-    conditions = dict(zip(model.conditions.names, c.tolist(), strict=True))
+    conditions = model.conditions.unpack(c)
     x = model.abscissa(c, math.ceil((plan.points - 1) / plan.span) + 1)[: plan.points]
     names = measured_names(forward, plan)
     coordinates = tuple(co.name for co in forward.coordinates)[: x.shape[1]]

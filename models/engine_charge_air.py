@@ -102,7 +102,7 @@ class ChargeAir:
         """The same with LSODA for the turbocharger's lag (b, n, 2)."""
         rows = []
         for draw in theta:
-            values = dict(zip(self.space.names, draw.tolist(), strict=True))
+            values = self.space.unpack(draw)
             aim = np.asarray(target({k: np.asarray(v) for k, v in values.items()}, x))
             z = followed(x[:, 0], aim, values["tau"])
             u: Fields = {"boost": ExactField(("t",), lambda t, z=z: z)}
@@ -124,7 +124,7 @@ class ChargeAir:
         """A record of speed, fuel and air, and of p_im, W_air or both. ValueError for what is missing or impossible."""
         for name in given:
             self.conditions.index(name)
-        conditions = dict(zip(self.conditions.names, self.conditions.nominal.tolist(), strict=True)) | dict(given)
+        conditions = self.conditions.unpack(self.conditions.nominal) | dict(given)
         self.conditions.require_inside(conditions, table.path)
         times = table.increasing("time", "s")
         if len(times) < FEWEST:

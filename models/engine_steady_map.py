@@ -119,7 +119,7 @@ class SteadyMap:
         """Operating points, a row each, with any of the three readings. ValueError for what is missing or cannot be."""
         for name in given:
             self.conditions.index(name)
-        conditions = dict(zip(self.conditions.names, self.conditions.nominal.tolist(), strict=True)) | dict(given)
+        conditions = self.conditions.unpack(self.conditions.nominal) | dict(given)
         self.conditions.require_inside(conditions, table.path)
         if len(table) < FEWEST:
             raise ValueError(f"{table.path}: {len(table)} rows in {table.label}; a map needs at least {FEWEST}")

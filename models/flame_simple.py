@@ -17,7 +17,7 @@ from twin.model import Coordinate, Fields, Mask, Observable
 from twin.models.flame import simple
 from twin.models.flame.measured_profile import read_profile
 from twin.models.flame.phase_plane import position
-from twin.models.flame.simple_front import Setting, front, profile, velocity
+from twin.models.flame.simple_front import Found, Setting, front, profile
 from twin.priors import HalfNormal, LogNormal, Normal, Uniform
 from twin.space import Floats, Parameter, Space
 from twin.table import Table
@@ -55,24 +55,20 @@ class SimpleFlame:
 
     def exact(self, theta: Array, c: Array) -> Fields:
         """``T`` [K] and ``u`` [m/s] over x (*batch, n) [m], x = 0 being where the front begins."""
-        of = self.setting(to_numpy(c))
-        conductivity, Ea = (theta[..., self.space.index(name)] for name in ("conductivity", "Ea"))
-        found = front(of, conductivity, KILO * Ea)
-        S_L = found.flux / density(of)
+        of, found = self.setting(to_numpy(c)), self._front(theta, c)
+        conductivity, S_L = theta[..., self.space.index("conductivity")], found.flux / self._case(to_numpy(c)).density
 
         def temperature(x: Array) -> Array:
             return profile(of, found, conductivity, x)
 
         def speed(x: Array) -> Array:
-            return velocity(of, S_L, temperature(x))
+            return simple.velocity(temperature(x), of.T_u, S_L)
 
         return {"T": ExactField(("x",), temperature), "u": ExactField(("x",), speed)}
 
     def burning_velocity(self, theta: Array, c: Array) -> Array:
         """S_L [m/s] (*batch,)."""
-        of = self.setting(to_numpy(c))
-        conductivity, Ea = (theta[..., self.space.index(name)] for name in ("conductivity", "Ea"))
-        return front(of, conductivity, KILO * Ea).flux / density(of)
+        return self._front(theta, c).flux / self._case(to_numpy(c)).density
 
     def observe(self, u: Fields, theta: Array, c: Array, x: Array) -> Array:
         """T and u (*batch, n, 2) at x (n, 1) [mm]."""
@@ -96,7 +92,7 @@ class SimpleFlame:
         """The same by LSODA in the phase plane (b, n, 2)."""
         G, rows = float(c[self.conditions.index("gradient")]), []
         for draw in theta:
-            values = dict(zip(self.space.names, draw.tolist(), strict=True))
+            values = self.space.unpack(draw)
             of = self._case(c, values["conductivity"], KILO * values["Ea"])
             S_L = simple.burning_velocity(of, G)
             m = S_L * of.density
@@ -106,7 +102,7 @@ class SimpleFlame:
             length = of.conductivity / (m * simple.C_P)
             before = of.T_u + G * length * np.expm1(np.minimum(at, 0.0) / length)
             seen = np.where(at < 0, before, known(np.clip(at, 0.0, known.x[-1])))
-            rows.append(np.stack([seen, simple.velocity(seen, of, S_L)], axis=-1))
+            rows.append(np.stack([seen, simple.velocity(seen, of.T_u, np.asarray(S_L))], axis=-1))
         return np.stack(rows)
 
     def valid(self, y: Floats) -> Mask:
@@ -121,14 +117,13 @@ class SimpleFlame:
         """A measured profile."""
         return read_profile(self, table, given)
 
+    def _front(self, theta: Array, c: Array) -> Found:
+        conductivity, Ea = (theta[..., self.space.index(name)] for name in ("conductivity", "Ea"))
+        return front(self.setting(to_numpy(c)), conductivity, KILO * Ea)
+
     def _case(self, c: Floats, conductivity: float = simple.LAMBDA, Ea: float = simple.EA) -> simple.Simple:
         phi, T_u, p, _ = np.asarray(c, dtype=float).tolist()
         return simple.Simple(phi, T_u, BAR * p, conductivity, Ea)
-
-
-def density(of: Setting) -> float:
-    """ρ_u [kg/m³]."""
-    return of.p / (simple.R_GAS * of.T_u)
 
 
 MODEL = SimpleFlame(

@@ -97,6 +97,10 @@ class Space:
             theta[self.index(name)] = value
         return theta
 
+    def unpack(self, values: Floats) -> dict[str, float]:
+        """Values (p,) by name."""
+        return dict(zip(self.names, np.asarray(values).tolist(), strict=True))
+
     def without(self, names: tuple[str, ...]) -> "Space":
         """The space of the parameters not named."""
         dropped = {self.index(name) for name in names}

@@ -52,7 +52,7 @@ def draws(count: int, seed: int) -> tuple[Floats, Floats]:
 
 def published() -> tuple[Floats, Floats]:
     """θ and conditions of FlamePINN-1D's flames."""
-    nominal = dict(zip(arrhenius.conditions.names, arrhenius.conditions.nominal.tolist(), strict=True))
+    nominal = arrhenius.conditions.unpack(arrhenius.conditions.nominal)
     c = np.stack([arrhenius.conditions.pack(nominal | {"phi": phi}) for phi in PHI])
     return np.tile(arrhenius.space.nominal, (len(PHI), 1)), c
 

@@ -66,7 +66,7 @@ def fleet(count: int, quantiles: tuple[float, float], seed: int) -> Fleet:
     clean = np.concatenate([np.asarray(kin4(part, c, x)) for part in np.array_split(truth, -(-count // 500))])
     mask = kin4.valid(clean)[..., None]
     y = np.where(mask, clean + NOISE * rng.standard_normal(clean.shape), 0.0)
-    conditions = dict(zip(kin4.conditions.names, c.tolist(), strict=True))
+    conditions = kin4.conditions.unpack(c)
     own = Experiment("1C", conditions, ("time",), x, ("voltage",), np.where(mask[0], y[0], np.nan), {"voltage": "V"})
     return Fleet(Likelihood(kin4, [own]), ((y, mask),), truth)
 

@@ -103,7 +103,7 @@ def _width(values: Floats, weights: Floats) -> float:
 
 def one(forward: Forward, reference: Reference, truth: Floats, y: Floats, seed: int) -> dict[str, Any]:
     """Both posteriors of one data set."""
-    conditions = dict(zip(forward.conditions.names, forward.conditions.nominal.tolist(), strict=True))
+    conditions = forward.conditions.unpack(forward.conditions.nominal)
     experiment = Experiment("2C", conditions, ("time",), times(), ("voltage",), y[:, None], {"voltage": "V"})
     likelihood = Likelihood(forward, [experiment])
     sample = sample_nuts(density_of(likelihood), seed=seed, draws=DRAWS)

@@ -121,7 +121,7 @@ def nrel_rows(truths: int, biases: tuple[float, ...]) -> list[Row]:
     theta = model.space.draw(truths, 1)
     clean = model.simulate(theta, model.conditions.nominal, nrel.times())[..., 0]
     rng = np.random.default_rng(1)
-    conditions = dict(zip(model.conditions.names, model.conditions.nominal.tolist(), strict=True))
+    conditions = model.conditions.unpack(model.conditions.nominal)
     rows = []
     for i, row in enumerate(clean):
         y = row + NOISE * rng.standard_normal(len(row))

@@ -48,7 +48,7 @@ def read(model: Reader, cell: Cell, table: Table, given: Mapping[str, float], *,
     times = table.increasing("time", "s")
     voltage = table.number("voltage", "V")
     current = table.number("current", "A")
-    conditions, notes = dict(zip(model.conditions.names, model.conditions.nominal.tolist(), strict=True)), []
+    conditions, notes = model.conditions.unpack(model.conditions.nominal), []
     start, rested = _rest_before(table, cell)
     where = "before the first one"
     if start is None:

@@ -43,7 +43,7 @@ def read(conditions: Space, table: Table, given: Mapping[str, float]) -> Experim
         x, y, period, note = _single(table, times[0], pressure[0], flow[0])
     else:
         x, y, period, note = _average(table, times, pressure, flow)
-    known = dict(zip(conditions.names, conditions.nominal.tolist(), strict=True)) | {"period": period} | dict(given)
+    known = conditions.unpack(conditions.nominal) | {"period": period} | dict(given)
     conditions.require_inside(known, table.path)
     return Experiment(
         name=table.label,

@@ -81,11 +81,11 @@ class ClosedFormWindkessel:
 
     def simulate(self, theta: Floats, c: Floats, x: Floats) -> Floats:
         """The periodic solution of the state equations by LSODA (b, n, 1); NaN where it failed."""
-        known = dict(zip(self.conditions.names, c.tolist(), strict=True))
+        known = self.conditions.unpack(c)
         flow = periodic_flow(x, known["period"])
         rows = []
         for draw in theta:
-            values = dict(zip(self.space.names, draw.tolist(), strict=True))
+            values = self.space.unpack(draw)
             states = self.circuit.state_space(values)
             true = replace(flow, start=flow.start - values["flow_delay"])
             response = periodic_response(states, true, values["flow_offset"], x[:, 0])

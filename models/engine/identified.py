@@ -125,7 +125,7 @@ class AirPath:
         start, drive, wear, c = (torch.as_tensor(part[which]).to(points) for part in known)
         z = torch.special.ndtri(points[:, 1:].clamp(1e-3, 1 - 1e-3))
         constants = {name: wear[:, i] for i, name in enumerate(WEAR.names)}
-        others = dict(zip(self.space.names, self.space.nominal.tolist(), strict=True)) | SOUND
+        others = self.space.unpack(self.space.nominal) | SOUND
         theta = [constants.get(name, 0 * points[:, 0] + others[name]) for name in self.space.names]
         moved = start * torch.exp(JITTER * z)
         return torch.stack(theta, dim=-1), c, torch.cat([moved, drive.flatten(1)], dim=-1)
@@ -156,7 +156,7 @@ class AirPath:
         return np.stack([self._solve(row, c, x) for row in theta])
 
     def _solve(self, theta: Floats, c: Floats, x: Floats) -> Floats:
-        values = dict(zip(self.space.names, theta.tolist(), strict=True))
+        values = self.space.unpack(theta)
         engine, air = engine_of(values), ambient_of(np.asarray(c))
         air = Ambient(float(air.p_amb), float(air.T_amb), float(air.T_im))
         commands = commands_of(x)

@@ -93,7 +93,7 @@ def read(model: Reader, table: Table, given: Mapping[str, float]) -> Experiment:
 
 def _conditions(model: Reader, table: Table, given: Mapping[str, float]) -> tuple[dict[str, float], list[str]]:
     """Air from the user, else the table, else nominal; and remarks."""
-    conditions = dict(zip(model.conditions.names, model.conditions.nominal.tolist(), strict=True))
+    conditions = model.conditions.unpack(model.conditions.nominal)
     notes = []
     for name, unit in AIR.items():
         if table.has(name) and name not in given:

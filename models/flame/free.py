@@ -104,7 +104,7 @@ class FreeFlame:
 
     def collocate(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """θ (N, p), c (N, 2) and rows (N, 3): A, p and transport change nothing, so they are nominal."""
-        nominal = dict(zip(self.space.names, self.space.nominal.tolist(), strict=True))
+        nominal = self.space.unpack(self.space.nominal)
         columns = []
         for name in self.space.names:
             low, high = self.space.bounds[self.space.index(name)].tolist()

@@ -28,7 +28,7 @@ def read(model: Model, table: Table, given: Mapping[str, float]) -> Experiment:
     for name in given:
         model.conditions.index(name)
     _require_methane(table)
-    conditions = dict(zip(model.conditions.names, model.conditions.nominal.tolist(), strict=True)) | dict(given)
+    conditions = model.conditions.unpack(model.conditions.nominal) | dict(given)
     model.conditions.require_inside(conditions, table.path)
     phi = table.within("phi", "1", LEANEST, RICHEST)
     columns = [phi]

@@ -23,7 +23,7 @@ def read_profile(model: Model, table: Table, given: Mapping[str, float]) -> Expe
     """
     for name in given:
         model.conditions.index(name)
-    conditions = dict(zip(model.conditions.names, model.conditions.nominal.tolist(), strict=True))
+    conditions = model.conditions.unpack(model.conditions.nominal)
     for p in model.conditions.parameters:
         if table.has(p.name):
             conditions[p.name] = _constant(table, p.name, p.unit)

@@ -38,8 +38,12 @@ def even(points: int, count: int) -> tuple[Floats, Nodes]:
     """``points`` even in u = ln(c/(1 - c)), as in space far from the flame, for ``count`` polynomials; u and they."""
     u = np.linspace(-REACH, REACH, points)
     c = 1 / (1 + np.exp(-u))
-    t = 0.5 - np.sin(np.arcsin(1 - 2 * c) / 3)
-    return u, _at(t, np.zeros(points), count)
+    return u, _at(place(c), np.zeros(points), count)
+
+
+def place(c: Floats) -> Floats:
+    """t of c."""
+    return np.asarray(0.5 - np.sin(np.arcsin(1 - 2 * c) / 3))
 
 
 def _at(t: Floats, weights: Floats, count: int) -> Nodes:

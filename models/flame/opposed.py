@@ -24,6 +24,7 @@ from twin import dual
 from twin.arrays import Array, detached, like, namespace
 from twin.models.flame.gas import Gas, R, enthalpies, heat_capacities, mean_weight, mole_fractions
 from twin.models.flame.kinetics import Kinetics, Step, rate
+from twin.models.flame.newton import stepped
 from twin.models.flame.streams import Sheets, Streams, profile
 from twin.models.flame.stretched import Points
 from twin.models.flame.transport import (
@@ -99,16 +100,13 @@ def unknowns(problem: Opposed) -> int:
 
 def fields_of(problem: Opposed, q: Array) -> Fields:
     """What the unknowns (*batch, 1 + (s + 1) (N - 1)) stand for."""
-    grid = grid_of(problem)
-    values = _values(problem, grid, q)
-    flux = _flux(problem, grid, _density(problem, values) * values[..., 0, :])
-    return Fields(_eigenvalue(problem, q), flux, values)
+    return _fields(problem, grid_of(problem), q)
 
 
 def residual(problem: Opposed, q: Array) -> Array:
     """Relative, of the unknowns' shape."""
     grid = grid_of(problem)
-    found = fields_of(problem, q)
+    found = _fields(problem, grid, q)
     slopes = found.values @ namespace(q).matrix_transpose(grid.derivative)
     count = found.values.shape[-2]
     own = [found.values[..., i, :] for i in range(count)]
@@ -118,17 +116,14 @@ def residual(problem: Opposed, q: Array) -> Array:
 
 def improved(problem: Opposed, q: Array, longest: float = LONGEST) -> Array:
     """The unknowns after one iteration of Newton's method, none changed by more than ``longest``."""
-    xp = namespace(q)
     still = detached(q)
-    step = xp.linalg.solve(detached(jacobian(problem.frozen(), still)), residual(problem, still)[..., None])[..., 0]
-    most = xp.max(xp.abs(detached(step)), axis=-1)[..., None]
-    return still - step * xp.where(most > longest, longest / most, xp.ones_like(most))
+    return stepped(still, jacobian(problem.frozen(), still), residual(problem, still), longest)
 
 
 def jacobian(problem: Opposed, q: Array) -> Array:
     """∂R/∂q (*batch, M, M)."""
     xp, grid = namespace(q), grid_of(problem)
-    found = fields_of(problem, q)
+    found = _fields(problem, grid, q)
     slopes = found.values @ xp.matrix_transpose(grid.derivative)
     count, size = found.values.shape[-2], units(problem)
     everything = [found.values[..., i, :] for i in range(count)] + [slopes[..., i, :] for i in range(count)]
@@ -193,6 +188,12 @@ def _terms(problem: Opposed, own: Sequence[Any], slopes: Sequence[Any], flux: An
     return _Terms(fluxes, sources, rho * V)
 
 
+def _fields(problem: Opposed, grid: Grid, q: Array) -> Fields:
+    values = _values(problem, grid, q)
+    flux = _flux(problem, grid, _density(problem, values) * values[..., 0, :])
+    return Fields(-namespace(q).exp(q[..., :1]) * problem.by.pressure[..., None] ** 2, flux, values)
+
+
 def _rows(problem: Opposed, grid: Grid, local: _Terms, flux: Array) -> Array:
     xp, of = namespace(flux), problem.of
     end = (flux[..., -1:] + like(of.flux_other, flux)[..., None]) / like(of.flux_fresh, flux)[..., None]
@@ -236,7 +237,3 @@ def _flux(problem: Opposed, grid: Grid, mass: Array) -> Array:
     """ρu = m_u - 2 ∫ ρV dx."""
     carried = (mass[..., None, :] @ namespace(mass).matrix_transpose(grid.integral))[..., 0, :]
     return like(problem.of.flux_fresh, mass)[..., None] - 2 * carried
-
-
-def _eigenvalue(problem: Opposed, q: Array) -> Array:
-    return -namespace(q).exp(q[..., :1]) * problem.by.pressure[..., None] ** 2

@@ -9,11 +9,9 @@ what fixes it in space there and makes the burning velocity 0.3 % less than that
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
+from twin.arrays import Array, namespace
 from twin.models.flame.gas import R
 from twin.models.flame.phase_plane import Front, Local, mass_flux
-from twin.space import Floats
 
 W, C_P, Q_F = 28.97e-3, 1000.0, 5.0e7
 """kg/mol, J/(kg K), J/kg."""
@@ -72,7 +70,10 @@ def burning_velocity(of: Simple, G: float = GRADIENT) -> float:
     return mass_flux(front(of), 0.3 * of.density, G) / of.density
 
 
-def velocity(T: Floats, of: Simple, S_L: float) -> Floats:
-    """u [m/s] (n,) of a gas at T (n,): mass, momentum and the ideal gas, the subsonic root of u² - c u + R_g T = 0."""
-    c = S_L + R_GAS * of.T_u / S_L
-    return np.asarray(2 * R_GAS * T / (c + np.sqrt(c * c - 4 * R_GAS * T)))
+def velocity(T: Array, T_u: float, S_L: Array) -> Array:
+    """u [m/s] (*batch, n) of a gas at T (*batch, n) that burns with S_L (*batch,) [m/s].
+
+    Mass, momentum and the ideal gas: the subsonic root of u² - (S_L + R_g T_u/S_L) u + R_g T = 0.
+    """
+    c = (S_L + R_GAS * T_u / S_L)[..., None]
+    return 2 * R_GAS * T / (c + namespace(T).sqrt(c * c - 4 * R_GAS * T))

@@ -18,7 +18,8 @@ from numpy.polynomial import chebyshev
 
 from twin import dual
 from twin.arrays import Array, detached, like, namespace
-from twin.models.flame.nodes import nodes
+from twin.models.flame.newton import stepped
+from twin.models.flame.nodes import nodes, place
 from twin.models.flame.simple import C_P, Q_F, R_GAS, R_MOLAR, A, N
 from twin.scan import scan
 from twin.space import Floats
@@ -85,12 +86,6 @@ def profile(of: Setting, found: Found, conductivity: Array, x: Array) -> Array:
     return of.T_u + (of.T_b - of.T_u) * xp.where(x < 0, before, c)
 
 
-def velocity(of: Setting, S_L: Array, T: Array) -> Array:
-    """u [m/s] (*batch, n): the subsonic root of u² - (S_L + R_g T_u/S_L) u + R_g T = 0."""
-    c = (S_L + R_GAS * of.T_u / S_L)[..., None]
-    return 2 * R_GAS * T / (c + namespace(c).sqrt(c * c - 4 * R_GAS * T))
-
-
 def _read(place: Array, c: Array, slope: Array, x: Array) -> Array:
     """c (*batch, n) at x between places (*batch, M + 1) where it and its slope are known, by Hermite's cubics."""
     xp = namespace(place)
@@ -114,7 +109,7 @@ def _cells() -> Cells:
     c = np.concatenate([np.exp(cold) - TOE, 1 - left])
     rise = np.concatenate([np.exp(cold), left**N / (N - 1)])
     step = np.concatenate([part[:, 2] - part[:, 0] for part in (cold, hot)])
-    return Cells(c, rise, step, _polynomials(0.5 - np.sin(np.arcsin(1 - 2 * c) / 3)))
+    return Cells(c, rise, step, _polynomials(place(c)))
 
 
 def _thirds(ends: Floats) -> Floats:
@@ -150,7 +145,7 @@ def _improved(of: Setting, q: Array, conductivity: Array, Ea: Array) -> Array:
     """The unknowns (*batch, COUNT) after one iteration of Newton's method."""
     xp, at = namespace(q), nodes(COUNT)
     still = detached(q)
-    values = _polynomials(0.5 - np.sin(np.arcsin(1 - 2 * at.c) / 3))
+    values = _polynomials(place(at.c))
     slopes = at.slopes[:, 1:COUNT] / at.rise[:, None]
     local = (
         still[..., :1] + 0 * still, still[..., 1:] @ like(values.T, q), still[..., 1:] @ like(slopes.T, q)
@@ -158,9 +153,7 @@ def _improved(of: Setting, q: Array, conductivity: Array, Ea: Array) -> Array:
     marked = _equation(of, dual.variables(local), detached(conductivity), detached(Ea))
     own = xp.broadcast_to(marked.slope, (3, *q.shape))[..., None]
     matrix = xp.concat([own[0], own[1] * like(values, q) + own[2] * like(slopes, q)], axis=-1)
-    step = xp.linalg.solve(matrix, _equation(of, local, conductivity, Ea)[..., None])[..., 0]
-    most = xp.max(xp.abs(detached(step)), axis=-1)[..., None]
-    return still - step * xp.where(most > LONGEST, LONGEST / most, xp.ones_like(most))
+    return stepped(still, matrix, _equation(of, local, conductivity, Ea), LONGEST)
 
 
 def _equation(of: Setting, local: Sequence[Any], conductivity: Array, Ea: Array) -> Any:

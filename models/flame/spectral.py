@@ -27,6 +27,7 @@ from twin.models.flame.gas import Gas, mean_weight, mole_fractions
 from twin.models.flame.gas import R as GAS_CONSTANT
 from twin.models.flame.kinetics import Kinetics, Step, rate
 from twin.models.flame.mixtures import Mixtures
+from twin.models.flame.newton import stepped
 from twin.models.flame.nodes import Nodes
 from twin.models.flame.transport import mixed_conductivity, mixed_diffusivities
 from twin.space import Floats
@@ -66,12 +67,8 @@ def residual(problem: Problem, q: Array, law: Kinetics) -> Array:
 
 def improved(problem: Problem, q: Array, law: Kinetics) -> Array:
     """The unknowns after one iteration of Newton's method."""
-    xp = namespace(q)
     still = detached(q)
-    matrix = detached(jacobian(problem, still, law.frozen()))
-    step = xp.linalg.solve(matrix, residual(problem, still, law)[..., None])[..., 0]
-    most = xp.max(xp.abs(detached(step)), axis=-1)[..., None]
-    return still - step * xp.where(most > LONGEST, LONGEST / most, xp.ones_like(most))
+    return stepped(still, jacobian(problem, still, law.frozen()), residual(problem, still, law), LONGEST)
 
 
 def jacobian(problem: Problem, q: Array, law: Kinetics) -> Array:

@@ -85,7 +85,7 @@ def test_a_point_fit_finds_the_parameters_that_made_the_data() -> None:
     model = PRESETS["three_element"]
     c = model.conditions.nominal
     x, truth = model.abscissa(c, 80), np.array([1.2, 1.5, 0.05, 2.0, 0.004])
-    known = dict(zip(model.conditions.names, c.tolist(), strict=True))
+    known = model.conditions.unpack(c)
     y = model(truth, c, x)
     made = Experiment("made", known, ("time", "flow"), x, ("pressure",), y, {"pressure": "mmHg"})
     found = fit(model, made, starts=6)

@@ -32,7 +32,7 @@ def watched() -> tuple[Monitor, list[Step], State]:
 
 def test_scenario_engines_obey_the_reference_solver_where_they_are_the_model() -> None:
     commands = random_transient(3, 20.0, SERVICE)
-    nominal = dict(zip(health.space.names, health.space.nominal.tolist(), strict=True))
+    nominal = health.space.unpack(health.space.nominal)
     ours = solved([commands, commands], NOMINAL, {name: np.full(2, value) for name, value in nominal.items()})
     record = np.stack(list(commands), axis=1)
     theirs = health.simulate(health.space.nominal[None], AMBIENT.nominal, record)[0]

@@ -165,7 +165,7 @@ def test_the_fisher_information_knows_the_published_limits_of_the_nrel_cell() ->
     c = forward.conditions.nominal
     truth = forward.space.pack({"i0_a": 2.0, "ds_c": 2.0})
     y = np.asarray(forward(truth, c, x))
-    conditions = dict(zip(forward.conditions.names, c.tolist(), strict=True))
+    conditions = forward.conditions.unpack(c)
     experiment = Experiment("2C", conditions, ("time",), x, ("voltage",), y, {"voltage": "V"})
     likelihood = Likelihood(forward, [experiment], surrogate_error=Treatment.NONE)
     bound = cramer_rao(likelihood, np.append(truth, 0.003)[None])[0]

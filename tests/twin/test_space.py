@@ -50,6 +50,12 @@ def test_constrain_undoes_unconstrain(u: Floats) -> None:
     np.testing.assert_allclose(SPACE.constrain(SPACE.unconstrain(theta)), theta, rtol=1e-12, atol=1e-14)
 
 
+def test_values_are_packed_and_unpacked_by_name() -> None:
+    values = SPACE.unpack(SPACE.nominal)
+    assert tuple(values) == SPACE.names
+    np.testing.assert_array_equal(SPACE.pack(values), SPACE.nominal)
+
+
 def test_the_transforms_are_identity_exponential_and_logistic() -> None:
     z = np.array([0.7, -1.2, 0.3, -2.0, 1.0, 0.5, 0.2, -0.4])
     bounded = {2: (0.3, 3.0), 3: (-0.1, 0.4), 4: (0.0, 1.0), 7: (0.5, 0.95)}

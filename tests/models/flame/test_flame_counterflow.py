@@ -21,7 +21,7 @@ from twin.models.flame_counterflow import MODEL, activation
 from twin.space import Floats
 from twin.table import read_table
 
-NOMINAL = dict(zip(MODEL.conditions.names, MODEL.conditions.nominal.tolist(), strict=True))
+NOMINAL = MODEL.conditions.unpack(MODEL.conditions.nominal)
 SEED = {0.6: -10964.0, 0.8: -13646.0, 1.0: -16723.0, 1.2: -18301.0}
 """Λ [Pa/m²] of Cantera 3.2 on 501 even points, 0.1 to 1.5 % more than on finer grids."""
 

@@ -16,7 +16,7 @@ NOMINAL = one_step.space.nominal
 
 
 def changed(**values: float) -> Floats:
-    return one_step.space.pack(dict(zip(one_step.space.names, NOMINAL.tolist(), strict=True)) | values)
+    return one_step.space.pack(one_step.space.unpack(NOMINAL) | values)
 
 
 def surrogate(theta: Floats, rows: Floats) -> Floats:

@@ -79,7 +79,7 @@ def test_case_1_profile_conserves_enthalpy_and_mass() -> None:
     assert np.abs(left[5:-5]).max() < 2e-3 * S_L * of.density * simple.C_P
     x = position(front, S_L * of.density, T)
     np.testing.assert_allclose(np.gradient(T, x)[50:-50], G[50:-50], rtol=1e-3)
-    u = simple.velocity(T, of, S_L)
+    u = simple.velocity(T, of.T_u, np.asarray(S_L))
     assert u[0] == pytest.approx(S_L, rel=1e-9)
     np.testing.assert_allclose(u / S_L, T / of.T_u, rtol=1e-4)
 
