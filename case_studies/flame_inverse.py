@@ -1,6 +1,6 @@
 """The inverse problems of FlamePINN-1D with posteriors: what ten points of a flame say of its transport and kinetics.
 
-``python -m twin.case_studies.flame_inverse [--case simple|counterflow] [--seeds 50]``
+``python -m twin.case_studies.flame_inverse [--case simple|counterflow] [--seeds 50] [--first 0]``
 
 *simple*, case 1: T and u at ten places over 1.5 mm, each reading off by 2 % of itself; the conductivity, the activation
 energy and the place of the flame are sought, and the burning velocity follows. Readings and predictions are compared as
@@ -142,9 +142,9 @@ def experiment_of(problem: Problem, seed: int) -> Experiment:
     )  # fmt: skip
 
 
-def answers(problem: Problem, seeds: int) -> list[Answer]:
+def answers(problem: Problem, seeds: int, first: int = 0) -> list[Answer]:
     """The posteriors of so many noise seeds, in order."""
-    every = [experiment_of(problem, seed) for seed in range(seeds)]
+    every = [experiment_of(problem, first + seed) for seed in range(seeds)]
     likelihood = Likelihood(problem.forward, every[:1])
     y = np.stack([one.y for one in every])
     mask = np.isfinite(y)
@@ -182,6 +182,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--case", choices=("simple", "counterflow"), default="simple")
     parser.add_argument("--seeds", type=int, default=50)
+    parser.add_argument("--first", type=int, default=0, help="the first noise seed")
     options = parser.parse_args()
     if options.seeds < 2:
         parser.error(f"--seeds {options.seeds}: expected 2 or more")
@@ -194,7 +195,7 @@ def main() -> None:
     for title, variant in variants.items():
         bounds.add_row(title, *(f"{v:.3g}" for v in cramer_rao(variant)))
     console().print(bounds)
-    console().print(_table(problem, names, answers(problem, options.seeds)))
+    console().print(_table(problem, names, answers(problem, options.seeds, options.first)))
     say(f"{options.seeds} noise seeds; every row in logarithms where it says ln")
 
 

@@ -8,9 +8,7 @@ without species that hold carbon, of which there is none. Each line of a share i
 the multipliers), ``ln_S`` (S_L in cm/s) and ``moved``, ln S_L with one multiplier after the other moved by ``MOVE``, on
 the flame's own grid. Flames are appended as they are found, so that a run that was stopped goes on.
 
-The one adjoint solve that gives all slopes at once is not used: under Cantera 3.2 slopes of single reactions are 4 to
-7 % off those of differences, and all slopes of a flame, which must add up to ½ (with all rates α times as large S_L is
-√α times as large), add up to 0.1 to 0.8 (a known limit where reverse rates are huge, Cantera issue 1942).
+The one adjoint solve that gives all slopes at once is not used; ``--adjoint`` shows why for a flame (docs/flame.md).
 """
 
 import argparse
@@ -55,36 +53,69 @@ def places(phase: Any) -> list[list[int]]:
     return [[i for i, equation in enumerate(equations) if equation == name] for name in REACTIONS]
 
 
-def solved(phase: Any, where: list[list[int]], phi: float, theta: list[float]) -> dict[str, Any]:
-    """One flame; its velocity is None where Cantera finds none."""
+def flame_at(phase: Any, where: list[list[int]], phi: float, theta: list[float]) -> Any:
+    """The ``cantera.FreeFlame``, None where Cantera finds none."""
     ct = require_cantera()
     phase.set_multiplier(1.0)
     for i, change in zip(where, theta, strict=True):
-        for one in i:
-            phase.set_multiplier(float(np.exp(change)), one)
+        _multiply(phase, i, change)
     phase.TP = T_U, P
     phase.set_equivalence_ratio(phi, FUEL, AIR)
     flame = ct.FreeFlame(phase, width=WIDTH)
     flame.transport_model = "mixture-averaged"
     flame.set_refine_criteria(ratio=3, slope=SLOPE, curve=2 * SLOPE)
-    found: dict[str, Any] = {"phi": phi, "theta": theta, "ln_S": None, "moved": None}
     try:
         flame.solve(loglevel=0, auto=True)
     except ct.CanteraError:
+        return None
+    return flame
+
+
+def solved(phase: Any, where: list[list[int]], phi: float, theta: list[float]) -> dict[str, Any]:
+    """One flame and what moving its rates does; its velocity is None where Cantera finds none."""
+    flame = flame_at(phase, where, phi, theta)
+    found: dict[str, Any] = {"phi": phi, "theta": theta, "ln_S": None, "moved": None}
+    if flame is None:
         return found
-    ln_S = round(float(np.log(100 * flame.velocity[0])), 7)
-    moved = []
+    ln_S, moved = _ln_velocity(flame), []
     for i, change in zip(where, theta, strict=True):
-        for one in i:
-            phase.set_multiplier(float(np.exp(change + MOVE)), one)
+        _multiply(phase, i, change + MOVE)
         try:
             flame.solve(loglevel=0, refine_grid=False)
-        except ct.CanteraError:
+        except require_cantera().CanteraError:
             return found
-        moved.append(round(float(np.log(100 * flame.velocity[0])), 7))
-        for one in i:
-            phase.set_multiplier(float(np.exp(change)), one)
+        moved.append(_ln_velocity(flame))
+        _multiply(phase, i, change)
     return found | {"ln_S": ln_S, "moved": moved}
+
+
+def show_adjoint(phi: float) -> None:
+    """Prints adjoint slopes of the published mechanism's flame beside differences, and the sum of all."""
+    phase = mechanism()
+    where, theta = places(phase), [0.0] * len(REACTIONS)
+    flame = flame_at(phase, where, phi, theta)
+    if flame is None:
+        raise ValueError(f"Cantera finds no flame at phi {phi:g}")
+    adjoint = flame.get_flame_speed_reaction_sensitivities()
+    up, down = (np.empty(len(where)) for _ in range(2))
+    for k, i in enumerate(where):
+        for ends, change in ((up, 0.5 * MOVE), (down, -0.5 * MOVE)):
+            _multiply(phase, i, change)
+            flame.solve(loglevel=0, refine_grid=False)
+            ends[k] = _ln_velocity(flame)
+        _multiply(phase, i, 0.0)
+    for k, name in enumerate(REACTIONS):
+        say(f"{name:>28}  adjoint {sum(adjoint[i] for i in where[k]):+.4f}  difference {(up[k] - down[k]) / MOVE:+.4f}")
+    say(f"phi {phi:g}: adjoint slopes of all reactions add up to {np.sum(adjoint):.3f}, which must be 0.5")
+
+
+def _multiply(phase: Any, reactions: list[int], change: float) -> None:
+    for one in reactions:
+        phase.set_multiplier(float(np.exp(change)), one)
+
+
+def _ln_velocity(flame: Any) -> float:
+    return round(float(np.log(100 * flame.velocity[0])), 7)
 
 
 def draws(flames: int) -> list[tuple[float, list[float]]]:
@@ -109,11 +140,17 @@ def write(folder: Path, out: Path) -> None:
 def main() -> None:
     """Solves the flames that a share lacks, or writes them all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("flames"))
     parser.add_argument("--flames", type=int, default=128)
     parser.add_argument("--share", default="0/1", help="which share of the flames, of how many")
     parser.add_argument("--write", action="store_true", help=f"write {FILE.name} from what there is")
+    parser.add_argument(
+        "--adjoint", type=float, metavar="PHI", help="hold adjoint slopes of a flame against differences"
+    )
     options = parser.parse_args()
+    if options.adjoint is not None:
+        show_adjoint(options.adjoint)
+        return
     if options.write:
         write(options.folder, FILE)
         return

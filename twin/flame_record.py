@@ -80,6 +80,11 @@ def read_yaml(path: object, text: str) -> Cells:
         raise ValueError(f"{path}: expected a ChemKED record with 'datapoints'")
     _require_kind(path, str(record.get("experiment-type", "")))
     common = record.get("common-properties") or {}
+    for i, one in enumerate([common, *record["datapoints"]]):
+        if not isinstance(one, dict):
+            raise ValueError(
+                f"{path}: {f'data point {i}' if i else 'common-properties'} is {one!r}; expected properties"
+            )
     return _cells(path, [_yaml_point(path, {**common, **row}) for row in record["datapoints"]])
 
 
@@ -140,7 +145,7 @@ def _yaml_point(path: object, row: Mapping[str, Any]) -> _Point:
         if name == "composition":
             _yaml_shares(path, point, given)
         elif name in COLUMNS:
-            parts = given if isinstance(given, list) else [given]
+            parts = given if isinstance(given, list) and given else [given]
             point.values[COLUMNS[name]] = _quantity(path, parts[0], name)
             if COLUMNS[name] == "S_L":
                 stated = parts[1] if len(parts) > 1 and isinstance(parts[1], dict) else {}
@@ -152,9 +157,11 @@ def _yaml_shares(path: object, point: _Point, given: Any) -> None:
     if not isinstance(given, dict) or given.get("kind") != "mole fraction":
         raise ValueError(f"{path}: composition of kind {given.get('kind') if isinstance(given, dict) else given!r}; "
                          f"expected mole fraction")  # fmt: skip
-    for one in given.get("species", ()):
+    for one in given.get("species") or ():
+        if not isinstance(one, dict):
+            raise ValueError(f"{path}: species {one!r}; expected its name and amount")
         name, amount = str(one.get("species-name")), one.get("amount")
-        share = amount[0] if isinstance(amount, list) else amount
+        share = amount[0] if isinstance(amount, list) and amount else amount
         point.shares[name] = _number(path, share, f"amount of {name}")
         point.formulas[name] = _formula(one.get("InChI"), name)
 

@@ -19,7 +19,7 @@ from twin.scan import scan
 from twin.space import Floats
 
 COUNT = 80
-"""Intervals: fields are drawn to 2e-4."""
+"""Intervals: Λ is that of half as many more to 2e-3 (a test)."""
 INPUTS, OUTPUTS = 8, 1 + 6 * (COUNT - 1)
 SIZE = 0.1
 """Change of an unknown that one output stands for."""
@@ -140,7 +140,7 @@ def features(problem: Opposed) -> Array:
     lean, leftover = (np.reshape(part, of.T_u.shape) for part in (front.lean, front.leftover))
     ratio = namespace(some).log(strength(problem))
     columns = [
-        (law.Ea * like((of.T_b - of.T_u) / (R * of.T_b**2), some) - 4.0) / 1.0,
+        (law.Ea * like((of.T_b - of.T_u) / (R * of.T_b**2), some) - 4.0),
         like((of.T_b - 2000.0) / 300.0, some),
         like((of.T_u - 305.0) / 15.0, some),
         like(lean, some),

@@ -13,12 +13,13 @@ from twin.models.flame.gas import read_gas
 from twin.models.flame.kinetics import Kinetics, step_of
 from twin.models.flame.mixtures import Mixtures, mixtures
 from twin.models.flame.nodes import nodes
+from twin.models.flame.published import LEFT, RIGHT
 from twin.models.flame.spectral import Problem, improved
 from twin.models.flame.unburnt import fresh
 from twin.space import Floats
 
 GAS = read_gas()
-STEP = step_of(GAS, {"CH4": 1, "O2": 2}, {"CO2": 1, "H2O": 2})
+STEP = step_of(GAS, LEFT, RIGHT)
 NODES = 12
 INPUTS, OUTPUTS = 7, 5 * NODES
 SIZE = 0.3

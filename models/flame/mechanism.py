@@ -16,9 +16,8 @@ from twin import units
 from twin.models.flame.free import reference_state
 from twin.models.flame.gas import R
 from twin.models.flame.kinetics import CAL, Law
-from twin.models.flame.published import T_STAR
+from twin.models.flame.published import LEFT, RIGHT, T_STAR
 
-STEP = {"left": {"CH4": 1.0, "O2": 2.0}, "right": {"CO2": 1.0, "H2O": 2.0}}
 SI = {"length": "m", "quantity": "kmol", "time": "s", "activation-energy": "J/kmol"}
 """Units where a file names none."""
 
@@ -32,15 +31,20 @@ def read_law(path: Path) -> Law:
     reactions = content.get("reactions") if isinstance(content, dict) else None
     if not isinstance(reactions, list) or not reactions:
         raise ValueError(f"{path}: expected a mechanism with 'reactions', as Cantera reads it")
+    if not all(isinstance(one, dict) for one in reactions):
+        raise ValueError(f"{path}: expected reactions with an equation and a rate-constant each")
     wrong = [f"{one.get('equation')} ({reason})" for one in reactions if (reason := _objection(one))]
     if wrong:
         raise ValueError(f"{path}: reactions that one step cannot stand for: {'; '.join(wrong)}")
     if len(reactions) > 1:
         raise ValueError(f"{path}: {len(reactions)} steps; flame_free knows one, CH4 + 2 O2 => CO2 + 2 H2O")
     (one,) = reactions
-    given = {str(key): float(value) for key, value in (one.get("orders") or {}).items()}
-    orders = tuple(given.get(name, STEP["left"][name]) for name in ("CH4", "O2"))
-    return _law(path, one["rate-constant"], orders, SI | (content.get("units") or {}))
+    orders = LEFT | (one.get("orders") or {})
+    try:
+        numbers = {key: float(value) for key, value in (one["rate-constant"] | orders).items()}
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: expected plain numbers of A, b, Ea and orders ({error})") from error
+    return _law(path, numbers, tuple(numbers[name] for name in LEFT), SI | (content.get("units") or {}))
 
 
 def parameters_of(law: Law) -> dict[str, float]:
@@ -60,12 +64,13 @@ def _objection(reaction: Mapping[str, Any]) -> str:
     if "<=>" in equation or ("=" in equation and "=>" not in equation):
         return "reversible"
     sides = equation.split("=>")
-    if len(sides) != 2 or [_side(side) for side in sides] != [STEP["left"], STEP["right"]]:
+    if len(sides) != 2 or [_side(side) for side in sides] != [LEFT, RIGHT]:
         return "not CH4 + 2 O2 => CO2 + 2 H2O"
     rate = reaction.get("rate-constant")
     if not isinstance(rate, dict) or not {"A", "b", "Ea"} <= set(rate):
         return "no rate-constant {A, b, Ea}"
-    return ""
+    others = sorted(set(reaction.get("orders") or {}) - set(LEFT))
+    return f"order in {', '.join(others)}" if others else ""
 
 
 def _side(text: str) -> dict[str, float]:
@@ -77,7 +82,7 @@ def _side(text: str) -> dict[str, float]:
     return found
 
 
-def _law(path: Path, rate: Mapping[str, Any], orders: tuple[float, ...], given: Mapping[str, str]) -> Law:
+def _law(path: Path, rate: Mapping[str, float], orders: tuple[float, ...], given: Mapping[str, str]) -> Law:
     def size(kind: str, to: str) -> float:
         try:
             return float(units.convert(np.asarray(1.0), given[kind], to))
@@ -85,6 +90,6 @@ def _law(path: Path, rate: Mapping[str, Any], orders: tuple[float, ...], given: 
             raise ValueError(f"{path}: {kind} in {given[kind]!r} ({error})") from error
 
     volume = size("length", "m") ** 3 / size("quantity", "kmol")
-    A = float(rate["A"]) * volume ** (sum(orders) - 1) / size("time", "s")
+    A = rate["A"] * volume ** (sum(orders) - 1) / size("time", "s")
     energy = R if given["activation-energy"] == "K" else size("activation-energy", "J/kmol")
-    return Law(A, float(rate["b"]), float(rate["Ea"]) * energy, orders)
+    return Law(A, rate["b"], rate["Ea"] * energy, orders)

@@ -6,7 +6,7 @@ fresh mixture, burnt gas and nitrogen,
 
     √-Λ L = m_u g + (m_L/ρ_b)/(g + ρ_b^-½) + m_b ρ_n^-½,        x_f = m_u g/√-Λ,        L - x_m = m_b ρ_n^-½/√-Λ
 
-(own derivation): within 3 % of Λ as a rule, which is where Newton's method and the network begin.
+(own derivation): within 5 % of Λ (docs/flame_profiles.md), which is where Newton's method and the network begin.
 """
 
 from typing import NamedTuple

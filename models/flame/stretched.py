@@ -17,8 +17,8 @@ from twin.arrays import Array, like, namespace
 from twin.space import Floats
 
 FLAME, MIXING = -0.46, 0.47
-"""s_f and s_m. With their reaches and the slopes of ``streams.py`` 64 intervals draw seven flames of different kinds
-to 5e-4; the first guess at these numbers took them to 2e-2."""
+"""s_f and s_m, chosen with their reaches and the slopes of ``streams.py`` so that few points draw flames of different
+kinds."""
 REACHES = 0.59, 0.26
 """h_f and h_m."""
 TABLE = 801

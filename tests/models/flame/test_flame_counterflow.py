@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from twin.case_studies.forwards import forward_of
+from twin.models.flame import opposed
 from twin.models.flame.cantera_reference import counterflow, solution
 from twin.models.flame.counterflow import streams_of
 from twin.models.flame.flames import problem_of, strength
@@ -77,6 +78,13 @@ def test_the_matrix_of_newtons_method_is_the_derivative_of_the_residual() -> Non
         h = 1e-6 * np.eye(len(q))[i]
         column = (residual(of, q + h) - residual(of, q - h)) / 2e-6
         np.testing.assert_allclose(J[:, i], column, atol=1e-6 * np.abs(column).max())
+
+
+def test_rounding_the_edge_where_a_reactant_is_used_up_changes_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    of = problem([0.0, 20.0])
+    rounded = float(fields_of(of, solve(of)).eigenvalue[0])
+    monkeypatch.setattr(opposed, "SHARE", 1e-6)
+    assert float(fields_of(of, solve(of)).eigenvalue[0]) == pytest.approx(rounded, rel=3e-4)
 
 
 def test_places_are_found_on_the_coordinate() -> None:

@@ -47,6 +47,9 @@ def test_units_are_converted_and_orders_default_to_the_equation(tmp_path: Path) 
         (("reactions:", "steps:"), "expected a mechanism with 'reactions'"),
         (("cal/mol", "cal/parsec"), "activation-energy in 'cal/parsec'"),
         (("{A: 1.1e+10, b: 0.0, Ea: 2.0e+4}", "5"), "no rate-constant"),
+        (("{A: 1.1e+10,", "{A: fast,"), "expected plain numbers of A, b, Ea and orders"),
+        (("O2: 0.5}", "O2: 0.5, H2O: 0.1}"), r"\(order in H2O\)"),
+        (("- equation: CH4 + 2 O2 => CO2 + 2 H2O\n", "- five\n- equation: CH4 + 2 O2 => CO2 + 2 H2O\n"), "each"),
     ],
 )
 def test_what_one_step_cannot_stand_for_is_named(tmp_path: Path, change: tuple[str, str], message: str) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from twin.case_studies.flame_inverse import cramer_rao, simple
+from twin.models.flame.simple import Simple, burning_velocity
 from twin.models.flame_simple import MODEL
 
 CASE_1 = {
@@ -17,6 +18,16 @@ BOUNDS = {10: (0.0231, 0.0046, 6.0, 0.0067), 25: (0.0119, 0.0024, 3.0, 0.0043)}
 def test_burning_velocities_by_their_published_digits(phi: float, atm: float) -> None:
     c = MODEL.conditions.pack({"phi": phi, "T_u": 298.0, "p": 1.01325 * atm, "gradient": 1e5})
     assert float(MODEL.burning_velocity(MODEL.space.nominal, c)) == pytest.approx(CASE_1[phi, atm], rel=1e-5)
+
+
+def test_the_front_is_that_of_the_phase_plane() -> None:
+    theta, c = MODEL.space.draw(4, 1), MODEL.conditions.nominal
+    x = MODEL.abscissa(c, 60)
+    for one in theta:
+        of = Simple(0.46, 298.0, 101325.0, float(one[0]), 1e3 * float(one[1]))
+        assert float(MODEL.burning_velocity(one, c)) == pytest.approx(burning_velocity(of), rel=1e-6)
+    apart = np.abs(MODEL(theta, c, x) - MODEL.simulate(theta, c, x))
+    assert apart[..., 0].max() < 3.0, "K, of 5500"
 
 
 def test_a_flame_conducts_and_burns_as_theory_has_it() -> None:
