@@ -137,6 +137,9 @@ def train(
     out: Annotated[Path, typer.Option(help="File of the surrogate.")],
     preset: Preset = None,
     mode: Annotated[str, typer.Option(help="physics, hybrid or data.")] = "physics",
+    solves: Annotated[
+        int | None, typer.Option(min=1, help="Reference solves that hybrid and data learn from; a recipe has its own.")
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     seed: Seed = 0,
     time_budget: Budget = None,
@@ -146,7 +149,7 @@ def train(
     """Train a surrogate and hold it against the reference solver."""
     from twin.case_studies import commands
 
-    job = partial(commands.train, model, preset, out, mode=mode, device=device, seed=seed)
+    job = partial(commands.train, model, preset, out, mode=mode, solves=solves, device=device, seed=seed)
     run(context, lambda: job(time_budget=time_budget, resume=resume, as_json=json))
 
 

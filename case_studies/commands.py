@@ -64,6 +64,7 @@ def train(
     out: Path,
     *,
     mode: str,
+    solves: int | None,
     device: str,
     seed: int,
     time_budget: float | None,
@@ -72,6 +73,7 @@ def train(
 ) -> Exit:
     """Trains, checks and saves a surrogate; a checkpoint beside it survives an interruption."""
     model = trainable(name, preset)
+    recipe = surrogates.recipe_of(model, mode, solves)
     require_device(device)
     require_writable(out.parent)
     if out.is_dir():
@@ -79,7 +81,7 @@ def train(
     checkpoint = out.with_name(out.name + ".checkpoint")
     with training_progress() as progress:
         surrogate = surrogates.build(
-            model, mode, seed=seed, device=device, time_budget=time_budget, checkpoint=checkpoint,
+            model, mode, recipe=recipe, seed=seed, device=device, time_budget=time_budget, checkpoint=checkpoint,
             resume=resume, progress=progress,
         )  # fmt: skip
     save(surrogate, out)

@@ -56,6 +56,23 @@ def _data(model: Trainable, recipe: Recipe, solves: Solves | None) -> Problem:
 MODES: Mapping[str, Build] = {"physics": _physics, "hybrid": _hybrid, "data": _data}
 
 
+def recipe_of(model: Trainable, mode: str, solves: int | None = None) -> Recipe:
+    """The model's recipe, with so many reference solves if a number is given.
+
+    ValueError for an unknown mode, one that needs solves where the recipe has none, and solves that would not be used.
+    """
+    _require_mode(mode)
+    recipe = model.trained_as.recipe
+    if mode == "physics":
+        if solves is not None:
+            raise ValueError(f"--solves {solves}: --mode physics uses none; give --mode hybrid or data")
+        return recipe
+    if solves is None and recipe.solves == 0:
+        raise ValueError(f"{model.name} is trained by its equations alone, with --mode physics; for --mode {mode} say "
+                         "how many reference solves it may use, with --solves")  # fmt: skip
+    return recipe if solves is None else replace(recipe, solves=solves)
+
+
 def build(
     model: Trainable,
     mode: str,
@@ -75,21 +92,18 @@ def build(
     When training was stopped early the errors are left out, and inference refuses the surrogate until it is done.
     ValueError for an unknown mode, and for one that the model does not offer.
     """
-    if mode not in MODES:
-        raise ValueError(f"no mode {mode!r}{nearest(mode, tuple(MODES))}")
+    _require_mode(mode)
     model = model.trained_as
-    chosen = recipe or model.recipe
-    if mode != "physics" and chosen.solves == 0:
-        raise ValueError(f"{model.name} is trained by its equations alone, with --mode physics; got --mode {mode}")
+    chosen = recipe or recipe_of(model, mode)
     begin = time.perf_counter()
-    solves = None if mode == "physics" else _solves(model, chosen, seed)
+    problem = problem_of(model, mode, chosen, seed)
     solving = time.perf_counter() - begin
     trained = train(
-        MODES[mode](model, chosen, solves), chosen.stages, seed=seed, device=device, time_budget=time_budget,
+        problem, chosen.stages, seed=seed, device=device, time_budget=time_budget,
         checkpoint=checkpoint, resume=resume, progress=progress,
     )  # fmt: skip
     record = {
-        "reference_solves": 0 if solves is None else chosen.solves,
+        "reference_solves": 0 if mode == "physics" else chosen.solves,
         "training": {
             "seconds": round(trained.seconds, 1),
             "solving_seconds": round(solving, 1),
@@ -103,6 +117,16 @@ def build(
     }
     surrogate = Surrogate(model, chosen.network, weights_to_numpy(trained.weights), mode, None, record)
     return judged(surrogate, seed + HOLDOUT_SEED, holdout) if trained.finished else surrogate
+
+
+def problem_of(model: Trainable, mode: str, recipe: Recipe, seed: int) -> Problem:
+    """What is trained: the equations, reference solves, or both."""
+    return MODES[mode](model, recipe, None if mode == "physics" else _solves(model, recipe, seed))
+
+
+def _require_mode(mode: str) -> None:
+    if mode not in MODES:
+        raise ValueError(f"no mode {mode!r}{nearest(mode, tuple(MODES))}")
 
 
 def _solves(model: Trainable, recipe: Recipe, seed: int) -> Solves:

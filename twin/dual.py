@@ -115,6 +115,18 @@ def log(x: Dual) -> Dual:
     return Dual(namespace(x.value).log(x.value), x.slope / x.value)
 
 
+def tanh(x: Dual) -> Dual:
+    """tanh x."""
+    value = namespace(x.value).tanh(x.value)
+    return Dual(value, (1 - value * value) * x.slope)
+
+
+def asinh(x: Dual) -> Dual:
+    """asinh x."""
+    xp = namespace(x.value)
+    return Dual(xp.asinh(x.value), x.slope / xp.sqrt(x.value * x.value + 1))
+
+
 def sum(x: Dual, axis: int) -> Dual:
     """Along an axis that counts from the end, along which derivatives are not broadcast."""
     xp = namespace(x.value)

@@ -150,7 +150,7 @@ class Counterflow:
         guess = flames.guess(problem)
         return {"flame": (guess - detached(improved(problem, guess))) / SIZE}
 
-    def targets(self, theta: Floats, c: Floats) -> Floats:
+    def targets(self, theta: Floats, c: Floats, x: Floats) -> Floats:
         """Outputs (N, M) that make the network's guess the solved flame, NaN where none burns."""
         found = [
             solve(problem_of(self.kinetics(one), streams_of(given), COUNT)) / SIZE
@@ -158,7 +158,7 @@ class Counterflow:
         ]
         return np.stack(found)
 
-    def guessed(self, u: Fields) -> Array:
+    def guessed(self, u: Fields, theta: Array, c: Array, x: Array) -> Array:
         """What the network says (N, M)."""
         flames = flames_of(u)
         return flames.guess(flames.problem) / SIZE

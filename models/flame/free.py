@@ -19,6 +19,7 @@ import torch
 from twin.arrays import Array, detached, like, namespace, to_numpy
 from twin.experiment import Experiment
 from twin.model import Coordinate, Fields, Mask, Observable, Rows
+from twin.models.flame.cold_start import cold_start
 from twin.models.flame.fronts import GAS, INPUTS, NODES, OUTPUTS, SIZE, STEP, Fronts, fronts_of, problem_of
 from twin.models.flame.gas import R, density
 from twin.models.flame.kinetics import CAL, LEAST, Kinetics
@@ -128,6 +129,16 @@ class FreeFlame:
         front, problem = self._paired(u, theta, x)
         guess = front.guess(problem)
         return {"front": (guess - detached(improved(problem, guess, front.law))) / SIZE}
+
+    def targets(self, theta: Floats, c: Floats, x: Floats) -> Floats:
+        """Outputs (N, 5 K) that make the guess the solved front, less what the closed form gives."""
+        law, problem = self.kinetics(theta), problem_of(x, NODES)
+        return np.asarray((solve(problem, law) - cold_start(problem, law)) / SIZE)
+
+    def guessed(self, u: Fields, theta: Array, c: Array, x: Array) -> Array:
+        """What the network says (N, 5 K)."""
+        front, problem = self._paired(u, theta, x)
+        return (front.guess(problem) - cold_start(problem, front.law)) / SIZE
 
     def _paired(self, u: Fields, theta: Array, x: Array) -> tuple[Fronts, Problem]:
         """Fronts of θ (N, p), each at its own row (N, 3)."""

@@ -152,6 +152,7 @@ def test_a_wrong_option_is_refused_and_the_right_ones_are_named(
         (("demo", "batery"), "did you mean 'battery'"),
         (("train", "battery_spm", "--preset", "soh6", "--out", "new/s"), "trainable presets: pinnstripes2"),
         ((*TRAIN, "new/s", "--mode", "phys"), "did you mean 'physics'"),
+        ((*TRAIN, "new/s", "--solves", "50"), "--mode physics uses none"),
         ((*TRAIN, "new/s", "--device", "gpu"), "known: cpu, cuda"),
         ((*TRAIN, "."), "must be a file"),
         (("sbc", "battery_spn", "--out", "new"), "did you mean 'battery_spm'"),

@@ -19,7 +19,7 @@ jax.config.update("jax_enable_x64", True)
 def _formula(x: Any, y: Any) -> Any:
     xp = namespace(x, y)
     a = xp.where(x > y, x * y + 2.0, 1.0 - x / y)
-    b = xp.sqrt(x) + xp.exp(-y) + xp.log(x + y) + xp.logaddexp(x, y)
+    b = xp.sqrt(x) + xp.exp(-y) + xp.log(x + y) + xp.logaddexp(x, y) + xp.tanh(x) * xp.asinh(x - 2 * y)
     return a * b**1.7 + 3.0 / (1.0 + x**2) - xp.maximum(x - y, xp.zeros_like(x))
 
 

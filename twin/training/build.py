@@ -94,11 +94,11 @@ class Corrected(Trainable, Protocol):
 class Targeted(Trainable, Protocol):
     """A model whose own solver gives what the network should: it learns that, and not readings at some places."""
 
-    def targets(self, theta: Floats, c: Floats) -> Floats:
-        """Outputs (N, outputs) of solved equations; NaN where there is no solution."""
+    def targets(self, theta: Floats, c: Floats, x: Floats) -> Floats:
+        """Outputs (N, outputs) of equations solved at θ (N, p), c (N, k), x (N, d); NaN where there is no solution."""
         ...
 
-    def guessed(self, u: Fields) -> Array:
+    def guessed(self, u: Fields, theta: Array, c: Array, x: Array) -> Array:
         """The network's outputs (N, outputs) behind fields."""
         ...
 
@@ -140,7 +140,7 @@ def targets_at(model: Targeted, n: int, seed: int) -> Solves:
     """Targets at n of the model's collocation points, as scrambled Sobol points have them."""
     points = torch.as_tensor(qmc.Sobol(model.dimension, seed=seed).random(n))
     theta, c, x = (part.numpy() for part in model.collocate(points))
-    return Solves(theta, c, x[:, None], model.targets(theta, c)[:, None])
+    return Solves(theta, c, x[:, None], model.targets(theta, c, x)[:, None])
 
 
 def data(model: Trainable, network: Network, solves: Solves, scale: Scale) -> Problem:
@@ -173,13 +173,15 @@ def hybrid(model: Trainable, network: Network, solves: Solves, scale: Scale) -> 
 
 def _regressed(model: Targeted, network: Network, solves: Solves) -> Callable[[TorchWeights, torch.Tensor], TorchRows]:
     known = np.isfinite(solves.y).all(axis=(1, 2))
-    theta, c, target = (torch.as_tensor(part[known]) for part in (solves.theta, solves.c, solves.y[:, 0]))
+    parts = (solves.theta, solves.c, solves.x[:, 0], solves.y[:, 0])
+    theta, c, x, target = (torch.as_tensor(part[known]) for part in parts)
 
     def rows(weights: TorchWeights, points: torch.Tensor) -> TorchRows:
         which = (points[:, 0].double() * len(theta)).long().clamp(max=len(theta) - 1).cpu()
         some = next(iter(weights.values()))
-        u = model.lift(partial(network, weights), theta[which].to(some), c[which].to(some))
-        return {"data": model.guessed(u) - target[which].to(some)}
+        at = (theta[which].to(some), c[which].to(some), x[which].to(some))
+        u = model.lift(partial(network, weights), *at[:2])
+        return {"data": model.guessed(u, *at) - target[which].to(some)}
 
     return rows
 

@@ -1,9 +1,12 @@
 """Burning velocities as a model to calibrate: scaling laws of the surrogate, its box, and tables that are refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from scipy.stats import qmc
 
 from twin.case_studies.forwards import forward_of
 from twin.models.flame.free import BOX
@@ -89,3 +92,12 @@ def test_columns_win_over_conditions_and_units_are_converted(tmp_path: Path) -> 
 def test_tables_that_cannot_be_are_refused(tmp_path: Path, header: str, row: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MODEL.experiments(_table(tmp_path, header, row), {})
+
+
+def test_a_network_that_says_the_targets_gives_the_solved_fronts() -> None:
+    points = torch.as_tensor(qmc.Sobol(one_step.dimension, seed=3).random(8))
+    theta, c, rows = (part.numpy() for part in one_step.collocate(points))
+    outputs = one_step.targets(theta, c, rows)
+    u = replace(one_step, corrections=0).lift(lambda features: outputs, theta, c)
+    np.testing.assert_allclose(one_step.guessed(u, theta, c, rows), outputs, atol=1e-12)
+    np.testing.assert_allclose(one_step.residuals(u, theta, c, rows)["front"], 0.0, atol=1e-8)
