@@ -16,6 +16,9 @@ from twin.forward import Wrapped
 from twin.model import Forward
 from twin.space import Floats
 
+WITHIN = 1 - 1e-12
+"""Of the range: at its very ends the derivative of T_k = cos(k arccos s) is 0/0."""
+
 
 @dataclass(frozen=True, eq=False)
 class Tabulated(Wrapped):
@@ -28,11 +31,12 @@ class Tabulated(Wrapped):
     def __call__(self, theta: Array, c: Array, x: Array) -> Array:
         """Predicted observables (*batch, n, q). ValueError at other conditions or places than the table's."""
         self._require_known(c, x)
-        (low, high), some = self.space.bounds[0], theta[..., 0]
+        (low, high), some = self.space.bounds[0], theta[..., :1]
         K, xp = len(self.coefficients), namespace(theta)
-        basis = xp.stack(_polynomials((2 * some - low - high) / (high - low), K), axis=-1)
+        s = xp.clip((2 * some - low - high) / (high - low), -WITHIN, WITHIN)
+        basis = xp.cos(like(np.arange(K, dtype=float), theta) * xp.acos(s))
         flat = basis @ like(self.coefficients.reshape(K, -1), theta)
-        return xp.reshape(flat, (*some.shape, *self.coefficients.shape[1:]))
+        return xp.reshape(flat, (*some.shape[:-1], *self.coefficients.shape[1:]))
 
     def error(self, c: Array, x: Array) -> ForwardError | None:
         """That of the map itself."""
@@ -75,11 +79,3 @@ def _series(forward: Forward, c: Floats, x: Floats, theta: Floats, limit: float)
 
 def _nodes(points: int) -> Floats:
     return np.asarray(chebyshev.chebpts1(points))
-
-
-def _polynomials(s: Array, count: int) -> list[Array]:
-    """T_0 … T_{count-1} of s."""
-    found = [0 * s + 1, s]
-    while len(found) < count:
-        found.append(2 * s * found[-1] - found[-2])
-    return found[:count]

@@ -26,3 +26,11 @@ def test_temperatures_and_velocities_alone_tell_less_than_all_fields() -> None:
 
 def test_what_is_not_observed_is_not_in_the_experiment() -> None:
     assert experiment_of(counterflow(("T", "u")), 0).observables == ("u", "T")
+
+
+def test_posteriors_of_case_3_hold_the_truth_and_are_hardly_wider_than_they_must_be() -> None:
+    problem = counterflow()
+    found = answers(problem, SEEDS)
+    spread = np.mean([one.sd for one in found], axis=0) / cramer_rao(problem)
+    assert np.all((spread > 1.0) & (spread < 1.5)), spread
+    assert np.all(np.mean([one.held for one in found], axis=0) >= 0.75)

@@ -138,7 +138,8 @@ def physics(model: Trainable, network: Network, *, preconditioned: bool = True) 
 
 def targets_at(model: Targeted, n: int, seed: int) -> Solves:
     """Targets at n of the model's collocation points, as scrambled Sobol points have them."""
-    points = torch.as_tensor(qmc.Sobol(model.dimension, seed=seed).random(n))
+    power = (n - 1).bit_length()
+    points = torch.as_tensor(qmc.Sobol(model.dimension, seed=seed).random_base2(power)[:n])
     theta, c, x = (part.numpy() for part in model.collocate(points))
     return Solves(theta, c, x[:, None], model.targets(theta, c, x)[:, None])
 
