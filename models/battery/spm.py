@@ -84,7 +84,7 @@ class ClosedFormSPM:
 
     def simulate(self, theta: Floats, c: Floats, x: Floats) -> Floats:
         """PyBaMM's SPM at a converged mesh (b, n, 1); NaN after the cut-off."""
-        return pybamm_reference.simulate_spm(self.reference, self.drawn(theta, c), x, self.steps(x))
+        return pybamm_reference.simulate(self.reference, self.drawn(theta, c), x, self.steps(x))
 
     def valid(self, y: Floats) -> Mask:
         """True until the voltage first falls below the cut-off."""
