@@ -21,7 +21,8 @@ from twin.case_studies.shifts import posterior_shifts
 from twin.model import Exact, Forward, Model
 from twin.space import nearest
 from twin.surrogate import Surrogate, weights_to_numpy
-from twin.training.build import Solves, Targeted, Trainable, data, hybrid, physics, targets_at
+from twin.training.build import Collocated, Solved, Solves, Targeted, Trainable, data, physics, targets_at
+from twin.training.build import hybrid as both
 from twin.training.loop import Progress, train
 from twin.training.problem import Problem
 from twin.training.recipe import Recipe
@@ -36,21 +37,23 @@ HOLDOUT = 256
 HOLDOUT_SEED = 7919
 """Added to the training seed, so that held-out points are never training points."""
 
-Build = Callable[[Trainable, Recipe, Solves | None], Problem]
+Build = Callable[[Trainable, Recipe, int], Problem]
 
 
-def _physics(model: Trainable, recipe: Recipe, solves: Solves | None) -> Problem:
+def _physics(model: Trainable, recipe: Recipe, seed: int) -> Problem:
+    if isinstance(model, Solved):
+        return data(model, recipe.network, model.solved(recipe.own_solves, seed), recipe.scale, term="equations")
+    if not isinstance(model, Collocated):
+        raise ValueError(f"{model.name} has no equations to train by; give --mode data")
     return physics(model, recipe.network)
 
 
-def _hybrid(model: Trainable, recipe: Recipe, solves: Solves | None) -> Problem:
-    assert solves is not None
-    return hybrid(model, recipe.network, solves, recipe.scale)
+def _hybrid(model: Trainable, recipe: Recipe, seed: int) -> Problem:
+    return both(_physics(model, recipe, seed), _data(model, recipe, seed))
 
 
-def _data(model: Trainable, recipe: Recipe, solves: Solves | None) -> Problem:
-    assert solves is not None
-    return data(model, recipe.network, solves, recipe.scale)
+def _data(model: Trainable, recipe: Recipe, seed: int) -> Problem:
+    return data(model, recipe.network, _solves(model, recipe, seed), recipe.scale)
 
 
 MODES: Mapping[str, Build] = {"physics": _physics, "hybrid": _hybrid, "data": _data}
@@ -104,6 +107,7 @@ def build(
     )  # fmt: skip
     record = {
         "reference_solves": 0 if mode == "physics" else chosen.solves,
+        "own_solves": chosen.own_solves if isinstance(model, Solved) and mode != "data" else 0,
         "training": {
             "seconds": round(trained.seconds, 1),
             "solving_seconds": round(solving, 1),
@@ -121,7 +125,7 @@ def build(
 
 def problem_of(model: Trainable, mode: str, recipe: Recipe, seed: int) -> Problem:
     """What is trained: the equations, reference solves, or both."""
-    return MODES[mode](model, recipe, None if mode == "physics" else _solves(model, recipe, seed))
+    return MODES[mode](model, recipe, seed)
 
 
 def _require_mode(mode: str) -> None:

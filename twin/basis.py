@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from twin.arrays import Array, namespace
 from twin.space import Floats
 
 
@@ -86,6 +87,16 @@ class Chebyshev:
     def derivative(self) -> "Chebyshev":
         """One derivative more."""
         return replace(self, order=self.order + 1)
+
+
+def chebyshev(s: Array, size: int) -> Array:
+    """T_0 … T_{size-1} (*shape, size) of s (*shape), for arrays of any kind; beyond ±1 as at the end."""
+    xp = namespace(s)
+    z = xp.clip(s, -1.0, 1.0)
+    found = [xp.ones_like(z), z]
+    while len(found) < size:
+        found.append(2 * z * found[-1] - found[-2])
+    return xp.stack(found[:size], axis=-1)
 
 
 @dataclass(frozen=True)

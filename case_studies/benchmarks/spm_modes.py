@@ -103,7 +103,7 @@ def modes(study: Study, lower: str, model: DiffusionSPM) -> list[Row]:
     for n in study.counts:
         solves = reference_solves(model, n=n, points=50, seed=SEED)
         if n == study.counts[len(study.counts) // 2]:
-            both = hybrid(model, network, solves, scale)
+            both = hybrid(physics(model, network), data(model, network, solves, scale))
             rows.append(run(study, f"{lower}: hybrid", both, study.stages, solves=n, model=model)[0])
         only = data(model, network, solves, scale)
         rows.append(run(study, f"{lower}: data", only, study.stages, solves=n, model=model)[0])

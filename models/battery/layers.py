@@ -61,6 +61,5 @@ def _layer(n: int, first: int) -> Layer:
     inverse = np.linalg.inv(legendre.legvander(s, n - 1))
     slopes = [legendre.legval(s, legendre.legder(one)) for one in np.eye(n)]
     integrals = [legendre.legval(s, legendre.legint(one, lbnd=-1)) for one in np.eye(n)]
-    return Layer(
-        (s + 1) / 2, weights / 2, 2 * np.stack(slopes, axis=1) @ inverse, np.stack(integrals, axis=1) @ inverse / 2, first
-    )  # fmt: skip
+    slope, integral = (np.stack(rows, axis=1) @ inverse for rows in (slopes, integrals))
+    return Layer((s + 1) / 2, weights / 2, 2 * slope, integral / 2, first)

@@ -1,9 +1,9 @@
 """A porous cell over time: implicit steps that every draw of a batch takes at its own pace.
 
-The scheme is the L-stable, stiffly accurate SDIRK method of third order (Alexander 1977, DOI 10.1137/0714068). Particles
-are the Galerkin modes of ``diffusion_levels.py``: at each stage their answer to the reaction is known in closed form, so
-that Newton's method sees the cell's cross-section alone, 28 numbers. A step is 1 % of the nominal capacity at most, and
-smaller where the voltage falls fast or Newton's method does not come to rest.
+The scheme is the L-stable, stiffly accurate SDIRK method of third order (Alexander 1977, DOI 10.1137/0714068).
+Particles are the Galerkin modes of ``diffusion_levels.py``: at each stage their answer to the reaction is known in
+closed form, so that Newton's method sees the cell's cross-section alone, 28 numbers. A step is 1 % of the nominal
+capacity at most, and smaller where the voltage falls fast or Newton's method does not come to rest.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,9 @@ from twin.models.battery.porous import Porous
 from twin.models.battery.porous_stage import Drawn, Side, Stage, Unknowns, equations, voltage
 from twin.space import Floats
 
+Who = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+"""Indices of draws."""
+
 GAMMA = 0.43586652150845899942
 """The root of γ³ - 3 γ² + 3 γ/2 - 1/6 that makes the scheme L-stable."""
 SCHEME = np.array(
@@ -29,6 +32,7 @@ SCHEME = np.array(
         [(-6 * GAMMA**2 + 16 * GAMMA - 1) / 4, (6 * GAMMA**2 - 20 * GAMMA + 5) / 4, GAMMA],
     ]
 )
+COARSE = Layers()
 FIRST, LARGEST, SMALLEST = 2e-5, 0.01, 1e-5
 """Steps as shares of the nominal capacity."""
 GROWTH = 1.6
@@ -81,7 +85,7 @@ def drawn_of(porous: Porous, draw: Draw, layers: Layers) -> Drawn:
     return Drawn(porous, layers, (sides[0], sides[1]), at["temperature"], at["current"] / cell.capacity)
 
 
-def march(porous: Porous, draw: Draw, *, until: float, layers: Layers = Layers(), largest: float = LARGEST) -> Path:
+def march(porous: Porous, draw: Draw, *, until: float, layers: Layers = COARSE, largest: float = LARGEST) -> Path:
     """A constant-current discharge of every draw (B,) from rest to ``until`` [V], or to exhaustion.
 
     ``largest`` is the longest step as a share of the nominal capacity. ValueError for a current that is not positive.
@@ -218,35 +222,33 @@ def _particle() -> tuple[Floats, Floats, Floats]:
     return np.append(0.0, values), np.append(1.0, vectors), np.append(1.0, vectors / 3)
 
 
-def _some(drawn: Drawn, who: Floats) -> Drawn:
+def _some(drawn: Drawn, who: Who) -> Drawn:
     """The draws ``who``."""
     sides = [
         side._replace(**{name: getattr(side, name)[who] for name in ("fill", "local", "exchange", "rate")})
         for side in drawn.sides
     ]
-    return drawn._replace(
-        sides=(sides[0], sides[1]), temperature=drawn.temperature[who], current=drawn.current[who]
-    )
+    return drawn._replace(sides=(sides[0], sides[1]), temperature=drawn.temperature[who], current=drawn.current[who])
 
 
-def _some_stage(stage: Stage, who: Floats) -> Stage:
+def _some_stage(stage: Stage, who: Who) -> Stage:
     """The same of a stage."""
     offset, gain = ((part[0][who], part[1][who]) for part in (stage.offset, stage.gain))
     return Stage(stage.length[who], stage.salt[who], offset, gain)
 
 
-def _part(state: _State, who: Floats) -> _State:
+def _part(state: _State, who: Who) -> _State:
     return _State((state.modes[0][who], state.modes[1][who]), Unknowns(*(part[who] for part in state.q)))
 
 
-def _replace(state: _State, who: Floats, after: _State, good: Mask) -> None:
+def _replace(state: _State, who: Who, after: _State, good: Mask) -> None:
     """Writes the good ones among ``after`` at ``who``."""
     for old, new in zip((*state.modes, *state.q), (*after.modes, *after.q), strict=True):
         old[who] = new[good]
 
 
 def _row(
-    B: int, who: Floats, spent: Floats, drawn: Drawn, volts: Floats, surface: list[Floats], q: Unknowns, good: Mask
+    B: int, who: Who, spent: Floats, drawn: Drawn, volts: Floats, surface: list[Floats], q: Unknowns, good: Mask
 ) -> tuple[Floats, ...]:
     times = 3600 * spent[who] / drawn.current[who, 0]
     found = []
@@ -263,8 +265,6 @@ def _path(rows: list[tuple[Floats, ...]]) -> Path:
     taken = np.isfinite(columns[0])
     order = np.argsort(~taken, axis=1, kind="stable")
     longest = int(taken.sum(axis=1).max())
-    packed = [
-        np.take_along_axis(c, order if c.ndim == 2 else order[..., None], axis=1)[:, :longest] for c in columns
-    ]
+    packed = [np.take_along_axis(c, order if c.ndim == 2 else order[..., None], axis=1)[:, :longest] for c in columns]
     time, volts, y_n, y_p, j_n, j_p, salt = packed
     return Path(time, volts, (y_n, y_p), (j_n, j_p), salt)

@@ -196,7 +196,11 @@ def _kinetics(drawn: Drawn, stage: Stage, q: Unknowns, one: _Salt, k: int) -> tu
     reaction, c = q.reaction[k], q.salt[..., layer.span]
     J, c_hat = _variables(reaction, c)
     surface = stage.offset[k] + stage.gain[k] * J
-    i0 = side.exchange * side.electrode.exchange_current_density(surface, drawn.temperature) * namespace(c_hat).sqrt(c_hat)
+    i0 = (
+        side.exchange
+        * side.electrode.exchange_current_density(surface, drawn.temperature)
+        * namespace(c_hat).sqrt(c_hat)
+    )
     bent = namespace(J).asinh(side.local * J / (2 * i0))
     kinetic = side.electrode.open_circuit_potential(surface) - side.sign * drawn.thermal * bent
     rise = _rise(drawn, one, k)
@@ -257,5 +261,7 @@ def _place(drawn: Drawn, layer: Layer) -> Floats:
 def _masses(drawn: Drawn) -> Floats:
     """ε L w (M,) [m]."""
     parts = zip(drawn.layers.each, drawn.porous.thickness, drawn.porous.porosity, strict=True)
-    found: Floats = sum(size * share * layer.weights @ _place(drawn, layer) for layer, size, share in parts)
-    return found
+    total = np.zeros(drawn.layers.points)
+    for layer, size, share in parts:
+        total[layer.span] += size * share * layer.weights
+    return total

@@ -35,29 +35,21 @@ VOLTAGE = "Voltage [V]"
 
 
 OPTIONS = {"contact resistance": "true"}
-ACROSS = (40, 20, 40)
-"""Points of the Doyle-Fuller-Newman model across its layers, Chebyshev's: within 0.05 mV of a converged mesh (rms)."""
+LAYERS = ("x_n", "x_s", "x_p")
 
 
 def single_particle(pybamm: Any) -> Values:
     """What makes PyBaMM's simulation one of the single-particle model."""
-    return {
-        "model": pybamm.lithium_ion.SPM(OPTIONS),
-        "var_pts": {"x_n": 5, "x_s": 5, "x_p": 5},
-    }
+    return {"model": pybamm.lithium_ion.SPM(OPTIONS)}
 
 
 def doyle_fuller_newman(pybamm: Any) -> Values:
-    """The same of the pseudo-two-dimensional model."""
+    """The same of the pseudo-two-dimensional model, with Chebyshev's points across its layers."""
     model = pybamm.lithium_ion.DFN(OPTIONS)
     submeshes = dict(model.default_submesh_types)
     for layer in ("negative electrode", "separator", "positive electrode"):
         submeshes[layer] = pybamm.Chebyshev1DSubMesh
-    return {
-        "model": model,
-        "submesh_types": submeshes,
-        "var_pts": dict(zip(("x_n", "x_s", "x_p"), ACROSS, strict=True)),
-    }
+    return {"model": model, "submesh_types": submeshes}
 
 
 @dataclass(frozen=True)
@@ -69,6 +61,8 @@ class Reference:
     overrun: float = OVERRUN
     outputs: tuple[str, ...] = (VOLTAGE,)
     cell: Callable[[Any], Values] = single_particle
+    across: tuple[int, int, int] = (5, 5, 5)
+    """Points in the three layers; the single-particle model needs none."""
     tolerance: float = TOLERANCE
 
 
@@ -204,10 +198,10 @@ def _simulation(reference: Reference, steps: tuple[tuple[float, ...], tuple[floa
         "Initial concentration in positive electrode [mol.m-3]": maxima["positive"]
         * pybamm.InputParameter("stoichiometry_p"),
     }
-    cell = reference.cell(pybamm)
-    cell["var_pts"] |= {"r_n": reference.radial_points, "r_p": reference.radial_points}
+    points = dict(zip(LAYERS, reference.across, strict=True))
     return pybamm.Simulation(
-        **cell,
+        **reference.cell(pybamm),
+        var_pts=points | {"r_n": reference.radial_points, "r_p": reference.radial_points},
         parameter_values=pybamm.ParameterValues(values),
         solver=pybamm.IDAKLUSolver(rtol=reference.tolerance, atol=reference.tolerance),
     )

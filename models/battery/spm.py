@@ -138,6 +138,16 @@ def _particle(electrode: Electrode, cell: Cell, drawn: Draw, negative: bool, ste
     return _Particle(start, -1.0 if negative else 1.0, rates, tau_rate)
 
 
+def mean_surfaces(cell: Cell, drawn: Draw) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
+    """Surface stoichiometries of both electrodes over times (*batch, n), of a draw with a last axis (``over_time``).
+
+    Under a constant current; of particles that share it unevenly, the mean.
+    """
+    negative = _particle(cell.negative, cell, drawn, True, None)
+    positive = _particle(cell.positive, cell, drawn, False, None)
+    return negative.surface, positive.surface
+
+
 def soft_floor(stoichiometry: Array) -> Array:
     """The stoichiometry itself where positive, bent to EMPTY_WIDTH tanh(x/EMPTY_WIDTH) below.
 

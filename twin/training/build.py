@@ -24,7 +24,7 @@ Scale = float | tuple[float, ...]
 
 @runtime_checkable
 class Trainable(Model, Protocol):
-    """A model that a network can be trained for."""
+    """A model that a network can be trained for: it is ``Collocated``, ``Solved``, or learns from references alone."""
 
     @property
     def trained_as(self) -> "Trainable":
@@ -67,6 +67,11 @@ class Trainable(Model, Protocol):
         """θ (N, p), c (N, k) and coordinates of points (N, dimension) in the unit cube."""
         ...
 
+
+@runtime_checkable
+class Collocated(Trainable, Protocol):
+    """A model whose equations are rows at collocation points, to be made small."""
+
     def residuals(self, u: Fields, theta: Array, c: Array, x: Array) -> Rows:
         """Unreduced residual rows (N, m) by term."""
         ...
@@ -91,6 +96,15 @@ class Corrected(Trainable, Protocol):
 
 
 @runtime_checkable
+class Solved(Trainable, Protocol):
+    """A model that solves its own equations, at less cost than the reference: that is what physics teaches."""
+
+    def solved(self, n: int, seed: int) -> "Solves":
+        """So many solutions of the equations, at the model's collocation points."""
+        ...
+
+
+@runtime_checkable
 class Targeted(Trainable, Protocol):
     """A model whose own solver gives what the network should: it learns that, and not readings at some places."""
 
@@ -105,7 +119,7 @@ class Targeted(Trainable, Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Solves:
-    """Reference solutions: θ (N, p), c (N, k), abscissae x (N, n, d), y (N, n, q); NaN where a run had ended.
+    """Solutions: θ (N, p), c (N, k), abscissae x (N, n, d), y (N, n, q); NaN where a run had ended.
 
     Of a ``Targeted`` model, y (N, 1, outputs) are the network's targets.
     """
@@ -114,6 +128,8 @@ class Solves:
     c: Floats
     x: Floats
     y: Floats
+    size: Floats | None = None
+    """Of the errors that count alike, relative (N, n, q); None where all do."""
 
 
 def uncorrected(model: Trainable) -> Trainable:
@@ -124,7 +140,7 @@ def uncorrected(model: Trainable) -> Trainable:
     return bare
 
 
-def physics(model: Trainable, network: Network, *, preconditioned: bool = True) -> Problem:
+def physics(model: Collocated, network: Network, *, preconditioned: bool = True) -> Problem:
     """Residuals of the equations only; no reference solution is used."""
 
     def rows(weights: TorchWeights, points: torch.Tensor) -> TorchRows:
@@ -144,35 +160,47 @@ def targets_at(model: Targeted, n: int, seed: int) -> Solves:
     return Solves(theta, c, x[:, None], model.targets(theta, c, x)[:, None])
 
 
-def data(model: Trainable, network: Network, solves: Solves, scale: Scale) -> Problem:
-    """Misfit to reference solutions, in units of ``scale`` (the observables').
+def data(model: Trainable, network: Network, solves: Solves, scale: Scale, *, term: str = "data") -> Problem:
+    """Misfit to solutions, in units of ``scale`` (the observables'), as the rows of ``term``.
 
     Up to ``AT_ONCE`` solves are all seen at every step; of more, each point of a step picks one.
     """
     if isinstance(model, Targeted):
-        return Problem(network, model.dimension, rows=_regressed(model, network, solves))
-    model = uncorrected(model)
-    if len(solves.theta) <= AT_ONCE:
-        known = _Known(model, solves, scale)
-        everything = torch.arange(len(solves.theta))
-        return Problem(network, model.dimension, anchors=lambda weights: known.misfit(network, weights, everything))
-    return Problem(network, model.dimension, rows=_picked(model, network, solves, scale))
+        return Problem(network, model.dimension, rows=_regressed(model, network, solves, term))
+    known = _Known(uncorrected(model), solves, scale)
+    count = len(solves.theta)
+
+    def picked(weights: TorchWeights, points: torch.Tensor) -> TorchRows:
+        return {term: known.misfit(network, weights, (points[:, 0].double() * count).long().clamp(max=count - 1).cpu())}
+
+    def everything(weights: TorchWeights) -> TorchRows:
+        return {term: known.misfit(network, weights, torch.arange(count))}
+
+    if count <= AT_ONCE:
+        return Problem(network, model.dimension, anchors=everything)
+    return Problem(network, model.dimension, rows=picked)
 
 
-def hybrid(model: Trainable, network: Network, solves: Solves, scale: Scale) -> Problem:
-    """Equations and reference solutions together."""
-    equations, solutions = physics(model, network), data(model, network, solves, scale)
-    if solutions.rows is None:
-        return Problem(network, model.dimension, equations.rows, solutions.anchors)
-    parts = [rows for rows in (equations.rows, solutions.rows) if rows is not None]
-
-    def both(weights: TorchWeights, points: torch.Tensor) -> TorchRows:
-        return {name: r for rows in parts for name, r in rows(weights, points).items()}
-
-    return Problem(network, model.dimension, rows=both)
+def hybrid(equations: Problem, solutions: Problem) -> Problem:
+    """Equations (``physics``, or ``data`` of a model's own solutions) and reference solutions (``data``) together."""
+    return Problem(
+        equations.network,
+        equations.dimension,
+        rows=_together(equations.rows, solutions.rows),
+        anchors=_together(equations.anchors, solutions.anchors),
+    )
 
 
-def _regressed(model: Targeted, network: Network, solves: Solves) -> Callable[[TorchWeights, torch.Tensor], TorchRows]:
+def _together(*parts: Callable[..., TorchRows] | None) -> Callable[..., TorchRows] | None:
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    return lambda *at: {name: r for part in known for name, r in part(*at).items()}
+
+
+def _regressed(
+    model: Targeted, network: Network, solves: Solves, term: str
+) -> Callable[[TorchWeights, torch.Tensor], TorchRows]:
     known = np.isfinite(solves.y).all(axis=(1, 2))
     parts = (solves.theta, solves.c, solves.x[:, 0], solves.y[:, 0])
     theta, c, x, target = (torch.as_tensor(part[known]) for part in parts)
@@ -182,19 +210,7 @@ def _regressed(model: Targeted, network: Network, solves: Solves) -> Callable[[T
         some = next(iter(weights.values()))
         at = (theta[which].to(some), c[which].to(some), x[which].to(some))
         u = model.lift(partial(network, weights), *at[:2])
-        return {"data": model.guessed(u, *at) - target[which].to(some)}
-
-    return rows
-
-
-def _picked(
-    model: Trainable, network: Network, solves: Solves, scale: Scale
-) -> Callable[[TorchWeights, torch.Tensor], TorchRows]:
-    known = _Known(model, solves, scale)
-
-    def rows(weights: TorchWeights, points: torch.Tensor) -> TorchRows:
-        which = (points[:, 0].double() * len(solves.theta)).long().clamp(max=len(solves.theta) - 1)
-        return known.misfit(network, weights, which.cpu())
+        return {term: model.guessed(u, *at) - target[which].to(some)}
 
     return rows
 
@@ -204,16 +220,18 @@ class _Known:
 
     def __init__(self, model: Trainable, solves: Solves, scale: Scale) -> None:
         self._model, self._solves, self._scale = model, solves, torch.as_tensor(scale, dtype=torch.float64)
+        self._size = torch.as_tensor(np.ones_like(solves.y) if solves.size is None else solves.size)
         self._measured = torch.isfinite(torch.as_tensor(solves.y))
         self._target = torch.nan_to_num(torch.as_tensor(solves.y))
 
-    def misfit(self, network: Network, weights: TorchWeights, which: torch.Tensor) -> TorchRows:
+    def misfit(self, network: Network, weights: TorchWeights, which: torch.Tensor) -> torch.Tensor:
         """Rows (N, n q) of the solves ``which`` (N,)."""
         like = next(iter(weights.values()))
         known = (self._solves.theta, self._solves.c, self._solves.x)
         theta, c, x = (torch.as_tensor(a)[which].to(like) for a in known)
         target, measured = self._target[which].to(like), self._measured[which].to(like.device)
         u = self._model.lift(partial(network, weights), theta, c)
-        misfit = (self._model.observe(u, theta, c, x) - target) / self._scale.to(like)
+        size = self._size[which].to(like) * self._scale.to(like)
+        misfit = (self._model.observe(u, theta, c, x) - target) / size
         known_of = measured & torch.isfinite(misfit)
-        return {"data": torch.where(known_of, misfit, torch.zeros_like(misfit)).reshape(len(misfit), -1)}
+        return torch.where(known_of, misfit, torch.zeros_like(misfit)).reshape(len(misfit), -1)

@@ -19,5 +19,7 @@ class Recipe:
     solves: int
     scale: float | tuple[float, ...]
     points: int = 100
+    own_solves: int = 0
+    """Solutions of its own equations that a ``Solved`` model teaches."""
     stationary: bool = False
     """Whether errors have one law along the whole abscissa: those of a record come with its inputs, at any time."""

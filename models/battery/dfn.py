@@ -1,0 +1,218 @@
+"""The pseudo-two-dimensional (Doyle-Fuller-Newman) cell as a model to calibrate: a network on top of the closed form.
+
+Where diffusivities are constant, the mean over an electrode of its particles' surface stoichiometries is that of the
+single-particle model, exactly, since particles answer linearly to the reaction and the reaction's mean is the current.
+What is left is how far surfaces spread about their mean, and how much voltage the electrolyte and solids take,
+
+    V = ½ Σ_± V_SPM(x̄ ± s_x, ȳ ± s_y) + W - I R₀
+    s_x = C f₁(x̄),    s_y = C f₂(ȳ),    W = C (f₃(x̄) + f₄(ȳ) + f₅(t) - w)
+
+V_SPM has potentials and kinetics of the closed form. Wiggles of a discharge stand at fixed stoichiometries, wherever
+loss of lithium puts those along the curve: so f₁ … f₄ are Chebyshev series in x̄ and ȳ, f₅ decays in time, and the
+network gives all coefficients from the draw, once per curve. It learns from discharges that ``porous_march.py`` finds
+from the equations; no solution of PyBaMM, the reference, is needed.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.stats import qmc
+
+from twin.arrays import Array, like, namespace, to_numpy
+from twin.basis import chebyshev
+from twin.experiment import Experiment
+from twin.field import ExactField
+from twin.model import Coordinate, Fields, Mask, Observable
+from twin.models.battery import measurement, pybamm_reference
+from twin.models.battery.balance import fresh_lithium
+from twin.models.battery.cell import Cell, Draw
+from twin.models.battery.layers import Layers
+from twin.models.battery.porous import Porous
+from twin.models.battery.porous_march import march
+from twin.models.battery.spm import mean_surfaces, soft_floor
+from twin.models.battery.voltage import above_cut_off, over_time, terminal_voltage
+from twin.space import Floats, Space
+from twin.table import Table
+from twin.training.build import Solves
+from twin.training.recipe import Recipe
+
+TERMS = 32
+"""Of each series."""
+RANGES = ((0.0, 1.0), (0.2, 1.0))
+"""Of x̄ and ȳ; beyond them series stay as they are at the end."""
+DECAYS = (3.0, 15.0, 60.0, 240.0)
+"""[s] of the terms of f₅."""
+SIZES = (0.1, 0.03, 0.1, 0.1, 0.1)
+"""Of f₁ … f₅ for outputs of 1."""
+MEAN_DROP = 0.05
+"""w [V]: what electrolyte and solids take at 1C, typically."""
+STARTS = (0.45, 0.995)
+"""Negative stoichiometries at the start that the network is trained for."""
+OVERRUN = 0.2
+"""[V] below the cell's limit to which curves are learnt."""
+STEEP = 4.0
+"""[V] per nominal capacity: where a curve is steeper, an error counts as one of capacity."""
+POINTS, AT_ONCE = 128, 1024
+FINE = Layers(10, 5, 10)
+
+
+@dataclass(frozen=True)
+class PorousCell:
+    """The unknowns of a preset, trained as ``sibling``."""
+
+    preset: str
+    source: str
+    porous: Porous
+    space: Space
+    conditions: Space
+    draw: Callable[[Cell, Mapping[str, Array], Mapping[str, Array]], Draw]
+    reference: pybamm_reference.Reference
+    recipe: Recipe
+    coordinates: tuple[Coordinate, ...]
+    observables: tuple[Observable, ...]
+    features: Callable[[Cell, Draw], Array]
+    inputs: int
+    sibling: "PorousCell | None" = None
+
+    name = "battery_dfn"
+    outputs = 4 * TERMS + len(DECAYS)
+
+    @property
+    def trained_as(self) -> "PorousCell":
+        """The preset whose network this one shares."""
+        return self if self.sibling is None else self.sibling
+
+    def as_trained(self, theta: Array) -> Array:
+        """θ of ``trained_as``: what this preset does not know of is nominal; s_ct is both kinetic factors."""
+        mine = {name: theta[..., i] for i, name in enumerate(self.space.names)}
+        if "s_ct" in mine:
+            mine |= {"si0n": mine["s_ct"], "si0p": mine["s_ct"]}
+        theirs = self.trained_as.space.parameters
+        return namespace(theta).stack([mine.get(p.name, 0 * theta[..., 0] + p.nominal) for p in theirs], axis=-1)
+
+    @property
+    def dimension(self) -> int:
+        """Coordinates of a collocation point."""
+        return len(self.space) + len(self.conditions) + 1
+
+    def drawn(self, theta: Array, c: Array) -> Draw:
+        """The cell that θ (*batch, p) and c (k,) or (*batch, k) describe."""
+        values = {name: theta[..., i] for i, name in enumerate(self.space.names)}
+        known = {name: like(c, theta)[..., i] for i, name in enumerate(self.conditions.names)}
+        return self.draw(self.porous.cell, values, known)
+
+    def lift(self, network: Callable[[Array], Array], theta: Array, c: Array) -> Fields:
+        """Over t: mean surfaces, exact; ``corrections`` s_x, s_y and W [V] by the network."""
+        drawn = self.drawn(theta, c)
+        cell = self.porous.cell
+        negative, positive = mean_surfaces(cell, over_time(drawn))
+        coefficients = network(self.features(cell, drawn))[..., None, :]
+        rate = (drawn.current / cell.capacity + 0 * coefficients[..., 0, 0])[..., None]
+
+        def corrections(t: Array) -> Array:
+            xp = namespace(t)
+            along = [
+                chebyshev(2 * (mean(t) - low) / (high - low) - 1, TERMS)
+                for mean, (low, high) in zip((negative, positive), RANGES, strict=True)
+            ]
+            decays = xp.stack([xp.exp(-t / span) for span in DECAYS], axis=-1)
+            bases = (*along, *along, decays)
+            ends = np.cumsum([0, *(basis.shape[-1] for basis in bases)])
+            f = [
+                size * rate * xp.sum(basis * coefficients[..., int(first) : int(last)], axis=-1)
+                for size, basis, first, last in zip(SIZES, bases, ends[:-1], ends[1:], strict=True)
+            ]
+            return xp.stack([f[0], f[1], f[2] + f[3] + f[4] - MEAN_DROP * rate], axis=-1)
+
+        return {
+            "negative surface": ExactField(("t",), negative),
+            "positive surface": ExactField(("t",), positive),
+            "corrections": ExactField(("t",), corrections),
+        }
+
+    def observe(self, u: Fields, theta: Array, c: Array, x: Array) -> Array:
+        """Voltage [V] (*batch, n, 1)."""
+        drawn = over_time(self.drawn(theta, c))
+        times = like(x, theta)[..., 0] + 0 * drawn.current
+        x_mean, y_mean, corrections = (
+            u["negative surface"](times),
+            u["positive surface"](times),
+            u["corrections"](times),
+        )
+        volts = corrections[..., 2]
+        for sign in (1.0, -1.0):
+            x_s, y_s = soft_floor(x_mean + sign * corrections[..., 0]), y_mean + sign * corrections[..., 1]
+            volts = volts + 0.5 * terminal_voltage(self.porous.cell, drawn, x_s, y_s, drawn.current)
+        return volts[..., None]
+
+    def collocate(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """θ (N, p), c (N, k) and times (N, 1) of cells whose start is possible, C-rates even in their logarithm."""
+        cube = to_numpy(points)
+        low, high = np.concatenate([self.space.bounds, self.conditions.bounds]).T
+        values = low + (high - low) * cube[:, :-1]
+        p = len(self.space)
+        theta, c = values[:, :p], values[:, p:]
+        for name in ("sDn", "sDp", "si0n", "si0p"):
+            i = self.space.index(name)
+            theta[:, i] = low[i] * (high[i] / low[i]) ** cube[:, i]
+        rate = self.conditions.index("c_rate")
+        c[:, rate] = low[p + rate] * (high[p + rate] / low[p + rate]) ** cube[:, p + rate]
+        self._start(theta, c, cube[:, self.space.index("LLI")])
+        times = 3600 * 0.95 / c[:, rate] * cube[:, -1]
+        return tuple(torch.as_tensor(part).to(points) for part in (theta, c, times[:, None]))  # type: ignore[return-value]
+
+    def _start(self, theta: Floats, c: Floats, share: Floats) -> None:
+        """Writes the loss of lithium that lets each cell begin at a stoichiometry between ``STARTS``."""
+        cell, i = self.porous.cell, self.space.index("LLI")
+        x = STARTS[0] + (STARTS[1] - STARTS[0]) * share
+        rested = c[:, self.conditions.index("start_voltage")]
+        wanted = rested + cell.negative.open_circuit_potential(x)
+        grid = np.linspace(0.1, 0.95, 4001)
+        y = np.interp(-wanted, -cell.positive.open_circuit_potential(grid), grid)
+        Q_n, Q_p = (
+            (1 - theta[:, self.space.index(name)]) * cell.electrode_capacity(electrode)
+            for name, electrode in (("LAM_n", cell.negative), ("LAM_p", cell.positive))
+        )
+        theta[:, i] = np.clip(1 - (x * Q_n + y * Q_p) / fresh_lithium(cell), *self.space.bounds[i])
+
+    def solved(self, n: int, seed: int) -> Solves:
+        """n discharges at collocation points, by the equations alone: ``POINTS`` of the march's times each."""
+        points = torch.as_tensor(qmc.Sobol(self.dimension, seed=seed).random_base2((n - 1).bit_length())[:n])
+        theta, c, _ = (part.numpy() for part in self.collocate(points))
+        theta[:, self.space.index("R0")] = 0.0
+        parts = [self._discharges(theta[i : i + AT_ONCE], c[i : i + AT_ONCE]) for i in range(0, n, AT_ONCE)]
+        x, y, scale = (np.concatenate(part)[..., None] for part in zip(*parts, strict=True))
+        return Solves(theta, c, x, y, scale)
+
+    def _discharges(self, theta: Floats, c: Floats) -> tuple[Floats, Floats, Floats]:
+        """Times [s], voltages [V] and by how much an error counts less where the curve is steep, each (b, POINTS)."""
+        cell = self.porous.cell
+        found = march(self.porous, self.drawn(theta, c), until=cell.cut_off - OVERRUN, layers=FINE)
+        count = np.isfinite(found.time).sum(axis=1)[:, None]
+        index = (np.linspace(0, 1, POINTS) * (count - 1)).round().astype(int)
+        t, v = (np.take_along_axis(part, index, axis=1) for part in (found.time, found.voltage))
+        rate = c[:, [self.conditions.index("c_rate")]]
+        slope = np.gradient(found.voltage, axis=1) / np.gradient(found.time * rate / 3600, axis=1)
+        steep = np.take_along_axis(slope, index, axis=1)
+        return t, v, np.sqrt(1 + (np.nan_to_num(steep) / STEEP) ** 2)
+
+    def require_covered(self, c: Array, x: Array) -> None:
+        """Nothing: curves end by their voltage."""
+
+    def simulate(self, theta: Floats, c: Floats, x: Floats) -> Floats:
+        """PyBaMM's DFN at the production mesh (b, n, 1); NaN after the cut-off and for starts that are not possible."""
+        return pybamm_reference.simulate(self.reference, self.drawn(theta, c), x, None)
+
+    def valid(self, y: Floats) -> Mask:
+        """True until the voltage first falls below the cut-off."""
+        return above_cut_off(self.porous.cell, y)
+
+    def abscissa(self, c: Floats, n: int) -> Floats:
+        """n times (n, 1) over 95 % of the nominal discharge."""
+        return np.linspace(0.0, 0.95 * 3600.0 / float(c[self.conditions.index("c_rate")]), n)[:, None]
+
+    def experiments(self, table: Table, given: Mapping[str, float]) -> Experiment:
+        """A measured constant-current discharge as an experiment."""
+        return measurement.read(self, self.porous.cell, table, given, constant=True)

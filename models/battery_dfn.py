@@ -1,0 +1,6 @@
+"""Pseudo-two-dimensional (Doyle-Fuller-Newman) model of a lithium-ion cell."""
+
+from twin.models.battery.lgm50_porous import kin4, soh6, soh7, wide
+
+MODEL = soh6
+PRESETS = {model.preset: model for model in (soh6, soh7, kin4, wide)}
