@@ -42,7 +42,8 @@ Build = Callable[[Trainable, Recipe, int], Problem]
 
 def _physics(model: Trainable, recipe: Recipe, seed: int) -> Problem:
     if isinstance(model, Solved):
-        return data(model, recipe.network, model.solved(recipe.own_solves, seed), recipe.scale, term="equations")
+        return data(model, recipe.network, model.solved(recipe.own_solves, seed), recipe.scale, term="equations",
+                    robust=recipe.robust)  # fmt: skip
     if not isinstance(model, Collocated):
         raise ValueError(f"{model.name} has no equations to train by; give --mode data")
     return physics(model, recipe.network)
@@ -53,7 +54,7 @@ def _hybrid(model: Trainable, recipe: Recipe, seed: int) -> Problem:
 
 
 def _data(model: Trainable, recipe: Recipe, seed: int) -> Problem:
-    return data(model, recipe.network, _solves(model, recipe, seed), recipe.scale)
+    return data(model, recipe.network, _solves(model, recipe, seed), recipe.scale, robust=recipe.robust)
 
 
 MODES: Mapping[str, Build] = {"physics": _physics, "hybrid": _hybrid, "data": _data}

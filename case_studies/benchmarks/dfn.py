@@ -3,8 +3,8 @@
 ``python -m twin.case_studies.benchmarks.dfn [--cells 512] [--everything] [--fine] [--modes 10,50,200] ...``
 
 Cells are drawn evenly: C-rates 0.2 to 2 (evenly in their logarithm), up to a quarter of either active material lost
-with the lithium in it, 0 to 15 % of the remaining lithium lost, positive diffusivity and kinetics a third to three times
-the literature's, 25 °C. With ``--everything`` from all that the network is trained for: also both kinetics apart,
+with the lithium in it, 0 to 15 % of the remaining lithium lost, positive diffusivity and kinetics a third to three
+times the literature's, 25 °C. With ``--everything`` from all that the network is trained for: also both kinetics apart,
 the negative diffusivity, 5 to 45 °C, other rested voltages and balances. PyBaMM solves each cell down to 2 V with the
 mesh that the specification names (Chebyshev 40/20/40, 60 volumes in a particle), with ``--fine`` with that of the
 model's own reference (60/20/60, 120 volumes). Errors are root mean squares over a curve. ``--modes`` trains networks
@@ -168,7 +168,7 @@ def _charge_at(V: Floats, known: Cells, limit: float = 2.5) -> Floats:
 def taught(solves: Solves, mode: str) -> Surrogate:
     """The network, from solves of the reference alone, or from the equations too."""
     recipe = wide.recipe
-    own = data(wide, recipe.network, solves, recipe.scale)
+    own = data(wide, recipe.network, solves, recipe.scale, robust=recipe.robust)
     problem = own if mode == "data" else hybrid(surrogates.problem_of(wide, "physics", recipe, 0), own)
     found = train(problem, recipe.stages, seed=0)
     return Surrogate(wide, recipe.network, weights_to_numpy(found.weights), mode, None, {})
@@ -232,8 +232,7 @@ def closed_form(model: PorousCell) -> Callable[[Floats, Floats, Floats], Floats]
         return np.zeros((*inputs.shape[:-1], model.outputs))
 
     def forward(theta: Floats, c: Floats, x: Floats) -> Floats:
-        found: Floats = model.observe(model.lift(nothing, theta, c), theta, c, x)
-        return found
+        return np.array(model.observe(model.lift(nothing, theta, c), theta, c, x), dtype=float)
 
     return forward
 

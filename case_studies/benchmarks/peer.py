@@ -1,4 +1,4 @@
-"""PyBaMM's single-particle model as the peer of a timing: compiled once, solved again with new inputs."""
+"""PyBaMM as the peer of a timing: compiled once, solved again with new inputs."""
 
 import warnings
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from twin.models.battery.cell import Draw
-from twin.models.battery.pybamm_reference import VOLTAGE, Reference, require_pybamm
+from twin.models.battery.pybamm_reference import LAYERS, VOLTAGE, Reference, require_pybamm
 from twin.space import Floats
 
 INPUTS = {
@@ -21,16 +21,19 @@ INPUTS = {
 
 @dataclass(frozen=True)
 class Fineness:
-    """Radial cells and tolerances of the integrator."""
+    """Radial cells, tolerances of the integrator; whether points across the layers are the reference's."""
 
     name: str
     radial_points: int
     rtol: float
     atol: float
+    across: bool = True
 
 
-DEFAULT = Fineness("default mesh, rtol 1e-4", 20, 1e-4, 1e-6)
+DEFAULT = Fineness("default mesh, rtol 1e-4", 20, 1e-4, 1e-6, across=False)
 CONVERGED = Fineness("Nr 150, rtol 1e-8", 150, 1e-8, 1e-8)
+PYBAMMS = (20, 20, 20)
+"""Its default across the layers, evenly spaced; the single-particle model needs none."""
 
 
 def idaklu(
@@ -44,11 +47,15 @@ def idaklu(
         largest = values[f"Maximum concentration in {side} electrode [mol.m-3]"]
         start = largest * pybamm.InputParameter(f"stoichiometry_{key}")
         values[f"Initial concentration in {side} electrode [mol.m-3]"] = start
+    cell, points = reference.cell(pybamm), reference.across
+    if "submesh_types" in cell and not fineness.across:
+        del cell["submesh_types"]
+        points = PYBAMMS
     mesh = fineness.radial_points
     simulation = pybamm.Simulation(
-        pybamm.lithium_ion.SPM({"contact resistance": "true"}),
+        **cell,
         parameter_values=pybamm.ParameterValues(values),
-        var_pts={"x_n": 5, "x_s": 5, "x_p": 5, "r_n": mesh, "r_p": mesh},
+        var_pts=dict(zip(LAYERS, points, strict=True)) | {"r_n": mesh, "r_p": mesh},
         solver=pybamm.IDAKLUSolver(rtol=fineness.rtol, atol=fineness.atol, output_variables=[VOLTAGE]),
     )
     inputs = {name: float(np.squeeze(value)) for name, value in vars(draw).items()}

@@ -93,6 +93,7 @@ RECIPE = Recipe(
     solves=200,
     own_solves=8192,
     scale=1e-3,
+    robust=True,
 )
 
 wide = PorousCell(

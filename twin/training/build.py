@@ -160,21 +160,27 @@ def targets_at(model: Targeted, n: int, seed: int) -> Solves:
     return Solves(theta, c, x[:, None], model.targets(theta, c, x)[:, None])
 
 
-def data(model: Trainable, network: Network, solves: Solves, scale: Scale, *, term: str = "data") -> Problem:
+def data(
+    model: Trainable, network: Network, solves: Solves, scale: Scale, *, term: str = "data", robust: bool = False
+) -> Problem:
     """Misfit to solutions, in units of ``scale`` (the observables'), as the rows of ``term``.
+
+    ``robust`` rows count misfits m above 1 by their size and not its square, so that a few curves do not rule: their
+    squares are 2 (√(1 + m²) - 1), the pseudo-Huber loss (Charbonnier et al. 1997, DOI 10.1109/83.551699).
 
     Up to ``AT_ONCE`` solves are all seen at every step; of more, each point of a step picks one.
     """
     if isinstance(model, Targeted):
         return Problem(network, model.dimension, rows=_regressed(model, network, solves, term))
     known = _Known(uncorrected(model), solves, scale)
-    count = len(solves.theta)
+    count, bent = len(solves.theta), _bent if robust else _plain
 
     def picked(weights: TorchWeights, points: torch.Tensor) -> TorchRows:
-        return {term: known.misfit(network, weights, (points[:, 0].double() * count).long().clamp(max=count - 1).cpu())}
+        which = (points[:, 0].double() * count).long().clamp(max=count - 1).cpu()
+        return {term: bent(known.misfit(network, weights, which))}
 
     def everything(weights: TorchWeights) -> TorchRows:
-        return {term: known.misfit(network, weights, torch.arange(count))}
+        return {term: bent(known.misfit(network, weights, torch.arange(count)))}
 
     if count <= AT_ONCE:
         return Problem(network, model.dimension, anchors=everything)
@@ -196,6 +202,14 @@ def _together(*parts: Callable[..., TorchRows] | None) -> Callable[..., TorchRow
     if not known:
         return None
     return lambda *at: {name: r for part in known for name, r in part(*at).items()}
+
+
+def _plain(misfit: torch.Tensor) -> torch.Tensor:
+    return misfit
+
+
+def _bent(misfit: torch.Tensor) -> torch.Tensor:
+    return misfit * torch.sqrt(2 / (1 + torch.sqrt(1 + misfit * misfit)))
 
 
 def _regressed(

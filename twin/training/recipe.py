@@ -21,5 +21,7 @@ class Recipe:
     points: int = 100
     own_solves: int = 0
     """Solutions of its own equations that a ``Solved`` model teaches."""
+    robust: bool = False
+    """Whether misfits to solutions above ``scale`` count by their size and not its square."""
     stationary: bool = False
     """Whether errors have one law along the whole abscissa: those of a record come with its inputs, at any time."""
