@@ -190,7 +190,7 @@ def components(solves: Cells, known: Cells, below: Callable[[Floats, Floats, Flo
         found += np.outer(spread * sizes[i] * fit(inputs, left[:, i] / spread)(at), shapes[i])
     whole = np.full(known.V.shape, np.nan)
     whole[:, kept] = found
-    return voltages(below, known) + known.rate[:, None] * whole
+    return np.asarray(voltages(below, known) + known.rate[:, None] * whole)
 
 
 def main() -> None:

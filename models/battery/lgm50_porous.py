@@ -88,10 +88,10 @@ REFERENCE = pybamm_reference.Reference(
 )  # fmt: skip
 """Within 0.05 mV (rms) of a converged mesh up to 2C; 40 points and 60 volumes are not (docs/dfn.md)."""
 RECIPE = Recipe(
-    network=MLP(inputs=10, hidden=(96, 96, 96), outputs=PorousCell.outputs, output_scale=0.1),
-    stages=(SOAP(steps=4000, rate=3e-3, batch=256, dtype=torch.float64, precondition_frequency=10),),
+    network=MLP(inputs=10, hidden=(128, 128, 128, 128), outputs=PorousCell.outputs, output_scale=0.1),
+    stages=(SOAP(steps=16000, rate=3e-3, batch=128, dtype=torch.float64, precondition_frequency=10),),
     solves=200,
-    own_solves=8192,
+    own_solves=16384,
     scale=1e-3,
     robust=True,
 )

@@ -11,6 +11,7 @@ import torch
 from scipy.interpolate import CubicSpline
 
 from twin.arrays import Array
+from twin.case_studies import surrogates
 from twin.case_studies.forwards import forward_of
 from twin.models.battery import pybamm_reference
 from twin.models.battery.cell import Draw
@@ -23,6 +24,8 @@ from twin.models.battery.spm import mean_surfaces
 from twin.models.battery.voltage import over_time
 from twin.space import Floats
 from twin.surrogate import Surrogate
+from twin.training.first_order import SOAP
+from twin.training.loop import train
 
 TIMES = np.array([300.0, 600.0, 1200.0, 1800.0, 2400.0, 3000.0, 3300.0])
 GOLD = np.array([3.89747, 3.81464, 3.66164, 3.51184, 3.39297, 3.22536, 3.00048])
@@ -150,3 +153,11 @@ def test_the_shipped_network_meets_its_bar_on_fresh_cells(rate: float) -> None:
 
 def test_the_reference_solves_the_porous_cell() -> None:
     assert wide.reference.cell is pybamm_reference.doyle_fuller_newman
+
+
+def test_equations_alone_teach_a_network() -> None:
+    recipe = replace(wide.recipe, own_solves=32, stages=(SOAP(steps=60, rate=3e-3, dtype=torch.float64),))
+    problem = surrogates.problem_of(wide, "physics", recipe, 0)
+    found = train(problem, recipe.stages, seed=0)
+    first, last = found.history[0][2], found.history[-1][2]
+    assert last < 0.2 * first
