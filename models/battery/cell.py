@@ -94,6 +94,15 @@ def local_current_density(electrode: Electrode, cell: Cell, active: Array | floa
     return current / (cell.area * electrode.thickness * electrode.specific_area * active)
 
 
+def rounded(p: Array, edge: float) -> Array:
+    """(p + √(p² + w²))/2, p where it is well above w = ``edge`` and small but positive below 0, to full precision."""
+    xp = namespace(p)
+    size = xp.sqrt(p * p + edge * edge)
+    positive = p > 0
+    away = xp.where(positive, size, size - p)
+    return 0.5 * xp.where(positive, p + size, edge * edge / away)
+
+
 def arrhenius(energy: float, temperature: Array, reference: float) -> Array:
     """exp[(E/R)(1/T_ref - 1/T)], E in [J/mol]."""
     xp = namespace(temperature)

@@ -7,7 +7,7 @@ Chen et al. 2020, J. Electrochem. Soc. 167, 080534, DOI 10.1149/1945-7111/ab9050
 import math
 
 from twin.arrays import Array, namespace
-from twin.models.battery.cell import Cell, Electrode, arrhenius
+from twin.models.battery.cell import Cell, Electrode, arrhenius, rounded
 
 REFERENCE_TEMPERATURE = 298.15
 ELECTROLYTE = 1000.0
@@ -46,7 +46,7 @@ def _exchange(rate: float, energy: float, max_concentration: float, x: Array, te
     xp = namespace(x)
     scale = rate * math.sqrt(ELECTROLYTE) * max_concentration
     product = x * (1 - x)
-    kept = xp.sqrt(0.5 * (product + xp.sqrt(product * product + EDGE * EDGE)))
+    kept = xp.sqrt(rounded(product, EDGE))
     return scale * arrhenius(energy, temperature, REFERENCE_TEMPERATURE) * kept
 
 

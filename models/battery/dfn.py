@@ -54,8 +54,12 @@ OVERRUN = 0.2
 """[V] below the cell's limit to which curves are learnt."""
 STEEP = 4.0
 """[V] per nominal capacity: where a curve is steeper, an error counts as one of capacity."""
-STRETCH = 1.05
-"""Nominal charges that a curve may be long."""
+FACTORS = {"sDn", "sDp", "si0n", "si0p", "s_ct"}
+"""Parameters that are drawn evenly in their logarithm."""
+ABSENT = {"R0": 0.0}
+"""What a preset without the parameter has, where it is not nominal."""
+SPAN, STRETCH = 0.95, 1.05
+"""Nominal charges that an experiment spans, and that a curve may be long."""
 POINTS, AT_ONCE = 128, 1024
 FINE = Layers(10, 5, 10)
 
@@ -87,12 +91,13 @@ class PorousCell:
         return self if self.sibling is None else self.sibling
 
     def as_trained(self, theta: Array) -> Array:
-        """θ of ``trained_as``: what this preset does not know of is nominal; s_ct is both kinetic factors."""
+        """θ of ``trained_as``: what this preset does not know of is as in the draw; s_ct is both kinetic factors."""
         mine = {name: theta[..., i] for i, name in enumerate(self.space.names)}
         if "s_ct" in mine:
             mine |= {"si0n": mine["s_ct"], "si0p": mine["s_ct"]}
         theirs = self.trained_as.space.parameters
-        return namespace(theta).stack([mine.get(p.name, 0 * theta[..., 0] + p.nominal) for p in theirs], axis=-1)
+        some = 0 * theta[..., 0]
+        return namespace(theta).stack([mine.get(p.name, some + ABSENT.get(p.name, p.nominal)) for p in theirs], axis=-1)
 
     @property
     def dimension(self) -> int:
@@ -156,12 +161,13 @@ class PorousCell:
         values = low + (high - low) * cube[:, :-1]
         p = len(self.space)
         theta, c = values[:, :p], values[:, p:]
-        for name in ("sDn", "sDp", "si0n", "si0p"):
+        for name in FACTORS & set(self.space.names):
             i = self.space.index(name)
             theta[:, i] = low[i] * (high[i] / low[i]) ** cube[:, i]
         rate = self.conditions.index("c_rate")
         c[:, rate] = low[p + rate] * (high[p + rate] / low[p + rate]) ** cube[:, p + rate]
-        self._start(theta, c, cube[:, self.space.index("LLI")])
+        if "LLI" in self.space.names:
+            self._start(theta, c, cube[:, self.space.index("LLI")])
         times = 3600 * STRETCH / c[:, rate] * cube[:, -1]
         return tuple(torch.as_tensor(part).to(points) for part in (theta, c, times[:, None]))  # type: ignore[return-value]
 
@@ -202,7 +208,7 @@ class PorousCell:
 
     def require_covered(self, c: Array, x: Array) -> None:
         """ValueError if an abscissa runs beyond what any cell of the trained box holds."""
-        end, last = float(self.abscissa(to_numpy(c), 2)[-1, 0]), float(np.max(to_numpy(x)[..., 0]))
+        end, last = STRETCH * self._charged(to_numpy(c)), float(np.max(to_numpy(x)[..., 0]))
         if last > end * (1 + 1e-9):
             raise ValueError(f"the data run to {last:g} s, the surrogate at this C-rate only to {end:g} s; cut them")
 
@@ -215,8 +221,12 @@ class PorousCell:
         return above_cut_off(self.porous.cell, y)
 
     def abscissa(self, c: Floats, n: int) -> Floats:
-        """n times (n, 1) until the nominal charge and a little more has passed; most cells end before."""
-        return np.linspace(0.0, STRETCH * 3600.0 / float(c[self.conditions.index("c_rate")]), n)[:, None]
+        """n times (n, 1) over 95 % of the nominal discharge."""
+        return np.linspace(0.0, SPAN * self._charged(c), n)[:, None]
+
+    def _charged(self, c: Array) -> float:
+        """Time [s] in which the nominal charge passes."""
+        return 3600.0 / float(c[self.conditions.index("c_rate")])
 
     def experiments(self, table: Table, given: Mapping[str, float]) -> Experiment:
         """A measured constant-current discharge as an experiment."""

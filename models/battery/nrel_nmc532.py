@@ -8,7 +8,7 @@ polynomials lose 2.5 mV in float32: evaluate in float64.
 import math
 
 from twin.arrays import Array, floored, namespace, polynomial
-from twin.models.battery.cell import Cell, Electrode, arrhenius
+from twin.models.battery.cell import Cell, Electrode, arrhenius, rounded
 
 REFERENCE_TEMPERATURE = 303.15
 ACTIVATION_ENERGY = 30e3
@@ -66,7 +66,7 @@ def graphite_exchange(x: Array, temperature: Array) -> Array:
     """2.5 · 0.27 Arr √(c_e (c_max - c_s) c_s) [A/m²], concentrations in kmol/m³."""
     xp = namespace(x)
     product = x * (1 - x)
-    kept = xp.sqrt(0.5 * (product + xp.sqrt(product * product + EDGE * EDGE)))
+    kept = xp.sqrt(rounded(product, EDGE))
     arr = arrhenius(ACTIVATION_ENERGY, temperature, REFERENCE_TEMPERATURE)
     return 2.5 * 0.27 * math.sqrt(SALT) * 30.53 * arr * kept
 
