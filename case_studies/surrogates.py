@@ -7,6 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from twin.acceptance import (
     differences,
     error_calibration,
@@ -21,7 +23,7 @@ from twin.case_studies.shifts import posterior_shifts
 from twin.model import Exact, Forward, Model
 from twin.space import nearest
 from twin.surrogate import Surrogate, weights_to_numpy
-from twin.training.build import Collocated, Solved, Solves, Targeted, Trainable, data, physics, targets_at
+from twin.training.build import Collocated, Solved, Solves, Targeted, Trainable, data, physics, sobol_points, targets_at
 from twin.training.build import hybrid as both
 from twin.training.loop import Progress, train
 from twin.training.problem import Problem
@@ -137,6 +139,10 @@ def _require_mode(mode: str) -> None:
 def _solves(model: Trainable, recipe: Recipe, seed: int) -> Solves:
     if isinstance(model, Targeted):
         return targets_at(model, recipe.solves, seed)
+    if isinstance(model, Solved):
+        return solves_at(
+            model, np.concatenate(sobol_points(model, recipe.solves, seed)[:2], axis=1), points=recipe.points
+        )
     return reference_solves(model, n=recipe.solves, points=recipe.points, seed=seed)
 
 

@@ -35,6 +35,7 @@ from twin.models.battery.porous_march import march
 from twin.space import Floats
 from twin.surrogate import Surrogate, weights_to_numpy
 from twin.training.build import Solves, data, hybrid
+from twin.training.first_order import SOAP
 from twin.training.loop import train
 
 NAMED = replace(wide.reference, radial_points=60, across=(40, 20, 40))
@@ -165,9 +166,11 @@ def _charge_at(V: Floats, known: Cells, limit: float = 2.5) -> Floats:
     return found
 
 
-def taught(solves: Solves, mode: str) -> Surrogate:
+def taught(solves: Solves, mode: str, steps: int) -> Surrogate:
     """The network, from solves of the reference alone, or from the equations too."""
-    recipe = wide.recipe
+    (stage,) = wide.recipe.stages
+    assert isinstance(stage, SOAP)
+    recipe = replace(wide.recipe, stages=(replace(stage, steps=steps),))
     own = data(wide, recipe.network, solves, recipe.scale, robust=recipe.robust)
     problem = own if mode == "data" else hybrid(surrogates.problem_of(wide, "physics", recipe, 0), own)
     found = train(problem, recipe.stages, seed=0)
@@ -201,6 +204,8 @@ def main() -> None:
     parser.add_argument("--everything", action="store_true")
     parser.add_argument("--fine", action="store_true")
     parser.add_argument("--modes", default="")
+    parser.add_argument("--steps", type=int, default=3000, help="of the trainings that --modes compares")
+    parser.add_argument("--only", default="data,hybrid", help="which of them")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     reference = wide.reference if options.fine else NAMED
@@ -214,8 +219,8 @@ def main() -> None:
     for n in counts:
         some = Cells(pool.theta[:n], pool.c[:n], pool.t[:n], pool.V[:n])
         solves = Solves(some.theta, some.c, some.t[..., None], some.V[..., None], _sizes(some)[..., None])
-        for mode in ("data", "hybrid"):
-            found[f"{mode}, {n} solves"] = voltages(taught(solves, mode), known)
+        for mode in options.only.split(","):
+            found[f"{mode}, {n} solves"] = voltages(taught(solves, mode, options.steps), known)
         found[f"components and processes, {n} solves"] = components(some, known, closed_form(wide))
     names = list(scores(known.V, known))
     table = Table("map", *names)

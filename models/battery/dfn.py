@@ -18,10 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import qmc
 
 from twin.arrays import Array, like, namespace, to_numpy
-from twin.basis import chebyshev
+from twin.basis import chebyshev_series
 from twin.experiment import Experiment
 from twin.field import ExactField
 from twin.model import Coordinate, Fields, Mask, Observable
@@ -35,7 +34,7 @@ from twin.models.battery.spm import mean_surfaces, soft_floor
 from twin.models.battery.voltage import above_cut_off, over_time, terminal_voltage
 from twin.space import Floats, Space
 from twin.table import Table
-from twin.training.build import Solves
+from twin.training.build import Solves, sobol_points
 from twin.training.recipe import Recipe
 
 TERMS = 32
@@ -44,8 +43,8 @@ RANGES = ((0.0, 1.0), (0.2, 1.0))
 """Of x̄ and ȳ; beyond them series stay as they are at the end."""
 DECAYS = (3.0, 15.0, 60.0, 240.0)
 """[s] of the terms of f₅."""
-SIZES = (0.1, 0.03, 0.1, 0.1, 0.1)
-"""Of f₁ … f₅ for outputs of 1."""
+SIZES = (0.1, 0.03, 0.1)
+"""Of f₁, f₂ and f₃ … f₅ for outputs of 1."""
 MEAN_DROP = 0.05
 """w [V]: what electrolyte and solids take at 1C, typically."""
 STARTS = (0.45, 0.995)
@@ -115,23 +114,21 @@ class PorousCell:
         drawn = self.drawn(theta, c)
         cell = self.porous.cell
         negative, positive = mean_surfaces(cell, over_time(drawn))
-        coefficients = network(self.features(cell, drawn))[..., None, :]
-        rate = (drawn.current / cell.capacity + 0 * coefficients[..., 0, 0])[..., None]
+        outputs = network(self.features(cell, drawn))
+        rate = (drawn.current / cell.capacity + 0 * outputs[..., 0])[..., None]
+        series = [outputs[..., k * TERMS : (k + 1) * TERMS] for k in range(4)]
 
         def corrections(t: Array) -> Array:
-            xp = namespace(t)
-            along = [
-                chebyshev(2 * (mean(t) - low) / (high - low) - 1, TERMS)
+            at = [
+                2 * (mean(t) - low) / (high - low) - 1
                 for mean, (low, high) in zip((negative, positive), RANGES, strict=True)
             ]
-            decays = xp.stack([xp.exp(-t / span) for span in DECAYS], axis=-1)
-            bases = (*along, *along, decays)
-            ends = np.cumsum([0, *(basis.shape[-1] for basis in bases)])
-            f = [
-                size * rate * xp.sum(basis * coefficients[..., int(first) : int(last)], axis=-1)
-                for size, basis, first, last in zip(SIZES, bases, ends[:-1], ends[1:], strict=True)
-            ]
-            return xp.stack([f[0], f[1], f[2] + f[3] + f[4] - MEAN_DROP * rate], axis=-1)
+            f = [chebyshev_series(a, at[k % 2]) for k, a in enumerate(series)]
+            xp = namespace(t)
+            for k, span in enumerate(DECAYS):
+                f[3] = f[3] + outputs[..., 4 * TERMS + k : 4 * TERMS + k + 1] * xp.exp(-t / span)
+            drop = rate * (SIZES[2] * (f[2] + f[3]) - MEAN_DROP)
+            return xp.stack([SIZES[0] * rate * f[0], SIZES[1] * rate * f[1], drop], axis=-1)
 
         return {
             "negative surface": ExactField(("t",), negative),
@@ -187,8 +184,7 @@ class PorousCell:
 
     def solved(self, n: int, seed: int) -> Solves:
         """n discharges at collocation points, by the equations alone: ``POINTS`` of the march's times each."""
-        points = torch.as_tensor(qmc.Sobol(self.dimension, seed=seed).random_base2((n - 1).bit_length())[:n])
-        theta, c, _ = (part.numpy() for part in self.collocate(points))
+        theta, c, _ = sobol_points(self, n, seed)
         theta[:, self.space.index("R0")] = 0.0
         parts = [self._discharges(theta[i : i + AT_ONCE], c[i : i + AT_ONCE]) for i in range(0, n, AT_ONCE)]
         x, y, scale = (np.concatenate(part)[..., None] for part in zip(*parts, strict=True))
@@ -214,7 +210,13 @@ class PorousCell:
 
     def simulate(self, theta: Floats, c: Floats, x: Floats) -> Floats:
         """PyBaMM's DFN at the production mesh (b, n, 1); NaN after the cut-off and for starts that are not possible."""
-        return pybamm_reference.simulate(self.reference, self.drawn(theta, c), x, None)
+        drawn = self.drawn(theta, c)
+        starts = [np.broadcast_to(v, len(theta)) for v in (drawn.stoichiometry_n, drawn.stoichiometry_p)]
+        possible = np.all([(start > 0) & (start < 1) for start in starts], axis=0)
+        found = np.full((len(theta), len(x), 1), np.nan)
+        if possible.any():
+            found[possible] = pybamm_reference.simulate(self.reference, self.drawn(theta[possible], c), x, None)
+        return found
 
     def valid(self, y: Floats) -> Mask:
         """True until the voltage first falls below the cut-off."""

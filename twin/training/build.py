@@ -152,11 +152,16 @@ def physics(model: Collocated, network: Network, *, preconditioned: bool = True)
     return Problem(network=network, dimension=model.dimension, rows=rows)
 
 
-def targets_at(model: Targeted, n: int, seed: int) -> Solves:
-    """Targets at n of the model's collocation points, as scrambled Sobol points have them."""
-    power = (n - 1).bit_length()
-    points = torch.as_tensor(qmc.Sobol(model.dimension, seed=seed).random_base2(power)[:n])
+def sobol_points(model: Trainable, n: int, seed: int) -> tuple[Floats, Floats, Floats]:
+    """θ (n, p), c (n, k) and coordinates at n scrambled Sobol points of the model's unit cube."""
+    points = torch.as_tensor(qmc.Sobol(model.dimension, seed=seed).random_base2((n - 1).bit_length())[:n])
     theta, c, x = (part.numpy() for part in model.collocate(points))
+    return theta, c, x
+
+
+def targets_at(model: Targeted, n: int, seed: int) -> Solves:
+    """Targets at n of the model's collocation points."""
+    theta, c, x = sobol_points(model, n, seed)
     return Solves(theta, c, x[:, None], model.targets(theta, c, x)[:, None])
 
 
