@@ -1,9 +1,10 @@
 """What describes a cell with two porous electrodes, and what a draw of the parameters changes about it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from twin.arrays import Array, namespace
+from twin.arrays import Array, like, namespace
+from twin.space import Space
 
 FARADAY = 96485.33212
 """[C/mol], CODATA 2018."""
@@ -81,6 +82,17 @@ class Draw:
     """multipliers of active fraction, diffusivity and exchange-current density"""
     resistance: Array | float = 0.0
     """R₀ [Ω]"""
+
+
+Rule = Callable[[Cell, Mapping[str, Array], Mapping[str, Array]], Draw]
+"""What a preset makes of parameters and conditions by name."""
+
+
+def draw_at(rule: Rule, cell: Cell, space: Space, conditions: Space, theta: Array, c: Array) -> Draw:
+    """The cell that θ (*batch, p) and c (k,) or (*batch, k) describe by a preset's rule."""
+    values = {name: theta[..., i] for i, name in enumerate(space.names)}
+    known = {name: like(c, theta)[..., i] for i, name in enumerate(conditions.names)}
+    return rule(cell, values, known)
 
 
 def flux_ratio(electrode: Electrode, cell: Cell, active: Array | float, current: Array) -> Array:

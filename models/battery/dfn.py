@@ -26,7 +26,7 @@ from twin.field import ExactField
 from twin.model import Coordinate, Fields, Mask, Observable
 from twin.models.battery import measurement, pybamm_reference
 from twin.models.battery.balance import fresh_lithium
-from twin.models.battery.cell import Cell, Draw
+from twin.models.battery.cell import Draw, Rule, draw_at
 from twin.models.battery.layers import Layers
 from twin.models.battery.porous import Porous
 from twin.models.battery.porous_march import march
@@ -72,7 +72,7 @@ class PorousCell:
     porous: Porous
     space: Space
     conditions: Space
-    draw: Callable[[Cell, Mapping[str, Array], Mapping[str, Array]], Draw]
+    draw: Rule
     reference: pybamm_reference.Reference
     recipe: Recipe
     coordinates: tuple[Coordinate, ...]
@@ -105,9 +105,7 @@ class PorousCell:
 
     def drawn(self, theta: Array, c: Array) -> Draw:
         """The cell that θ (*batch, p) and c (k,) or (*batch, k) describe."""
-        values = {name: theta[..., i] for i, name in enumerate(self.space.names)}
-        known = {name: like(c, theta)[..., i] for i, name in enumerate(self.conditions.names)}
-        return self.draw(self.porous.cell, values, known)
+        return draw_at(self.draw, self.porous.cell, self.space, self.conditions, theta, c)
 
     def lift(self, network: Callable[[Array], Array], theta: Array, c: Array) -> Fields:
         """Over t: mean surfaces, exact; ``corrections`` s_x, s_y and W [V] by the network."""

@@ -18,7 +18,7 @@ from twin.experiment import Experiment
 from twin.field import ExactField
 from twin.model import Coordinate, Fields, Mask, Observable
 from twin.models.battery import measurement, pybamm_reference
-from twin.models.battery.cell import Cell, Draw, Electrode, flux_ratio
+from twin.models.battery.cell import Cell, Draw, Electrode, Rule, draw_at, flux_ratio
 from twin.models.battery.protocol import Steps, current_at, current_steps
 from twin.models.battery.sphere import profile_response
 from twin.models.battery.voltage import above_cut_off, over_time, surface_change, terminal_voltage
@@ -40,16 +40,14 @@ class ClosedFormSPM:
     cell: Cell
     space: Space
     conditions: Space
-    draw: Callable[[Cell, Mapping[str, Array], Mapping[str, Array]], Draw]
+    draw: Rule
     reference: pybamm_reference.Reference
     coordinates: tuple[Coordinate, ...]
     observables: tuple[Observable, ...]
 
     def drawn(self, theta: Array, c: Array) -> Draw:
         """The cell that θ (*batch, p) and c (k,) or (*batch, k) describe."""
-        values = {name: theta[..., i] for i, name in enumerate(self.space.names)}
-        known = {name: like(c, theta)[..., i] for i, name in enumerate(self.conditions.names)}
-        return self.draw(self.cell, values, known)
+        return draw_at(self.draw, self.cell, self.space, self.conditions, theta, c)
 
     def exact(self, theta: Array, c: Array, steps: Steps | None = None) -> Fields:
         """Stoichiometries: ``negative`` and ``positive`` over (t, r/R), ``… surface`` over t."""

@@ -32,7 +32,7 @@ from twin.experiment import Experiment
 from twin.field import ExactField, SpectralField
 from twin.model import Coordinate, Fields, Mask, Observable, Rows
 from twin.models.battery import measurement, pybamm_reference
-from twin.models.battery.cell import Cell, Draw, flux_ratio
+from twin.models.battery.cell import Cell, Draw, Rule, draw_at, flux_ratio
 from twin.models.battery.diffusion_levels import (
     MODES,
     SURFACE,
@@ -85,7 +85,7 @@ class DiffusionSPM:
     cell: Cell
     space: Space
     conditions: Space
-    draw: Callable[[Cell, Mapping[str, Array], Mapping[str, Array]], Draw]
+    draw: Rule
     reference: pybamm_reference.Reference
     charge_end: float
     lower_level: LowerLevel
@@ -112,9 +112,7 @@ class DiffusionSPM:
 
     def drawn(self, theta: Array, c: Array) -> Draw:
         """The cell that θ (*batch, p) and c (k,) or (*batch, k) describe."""
-        values = {name: theta[..., i] for i, name in enumerate(self.space.names)}
-        known = {name: like(c, theta)[..., i] for i, name in enumerate(self.conditions.names)}
-        return self.draw(self.cell, values, known)
+        return draw_at(self.draw, self.cell, self.space, self.conditions, theta, c)
 
     def lift(self, network: Callable[[Array], Array], theta: Array, c: Array) -> Fields:
         """Fields of a network: initial state and lithium balance hold whatever its weights are."""
