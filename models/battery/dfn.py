@@ -26,7 +26,7 @@ from twin.field import ExactField
 from twin.model import Coordinate, Fields, Mask, Observable
 from twin.models.battery import measurement, pybamm_reference
 from twin.models.battery.balance import fresh_lithium
-from twin.models.battery.cell import Draw, Rule, draw_at
+from twin.models.battery.cell import Cell, Draw, Rule, draw_at
 from twin.models.battery.layers import Layers
 from twin.models.battery.porous import Porous
 from twin.models.battery.porous_march import march
