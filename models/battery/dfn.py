@@ -57,7 +57,7 @@ FACTORS = {"sDn", "sDp", "si0n", "si0p", "s_ct"}
 """Parameters that are drawn evenly in their logarithm."""
 ABSENT = {"R0": 0.0}
 """What a preset without the parameter has, where it is not nominal."""
-SPAN, STRETCH = 0.95, 1.05
+SPAN, STRETCH = 0.95, 1.3
 """Nominal charges that an experiment spans, and that a curve may be long."""
 POINTS, AT_ONCE = 128, 1024
 FINE = Layers(10, 5, 10)
