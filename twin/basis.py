@@ -1,17 +1,14 @@
 """Fixed bases of spectral fields: values and derivatives as constant matrices (R, K), in float64 NumPy."""
 
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
-from array_api_compat import is_jax_array
 from scipy import special
 
 from twin.arrays import Array, namespace
+from twin.scan import scan
 from twin.space import Floats
 
 
@@ -93,38 +90,32 @@ class Chebyshev:
         return replace(self, order=self.order + 1)
 
 
+BLOCK = 8
+"""Coefficients that one step of a series' loop takes."""
+
+
 def chebyshev_series(coefficients: Array, s: Array) -> Array:
     """Σ_k a_k T_k(s) (*batch, n) of coefficients (*batch, K) and s (*batch, n); beyond ±1 as at the end.
 
-    Clenshaw's recurrence (1955, Math. Tables Aids Comput. 9, 118): element by element, so that a compiler keeps all
-    of it in registers, and no basis is stored. Differentiated, it is computed again for every term; where JAX takes
-    derivatives the basis is therefore a matrix.
+    Clenshaw's recurrence (1955, Math. Tables Aids Comput. 9, 118) as one loop: unrolled, the derivatives of a few such
+    series take a compiler minutes.
     """
-    z = namespace(s).clip(s, -1.0, 1.0)
-    return _compiled_series()(coefficients, z) if is_jax_array(z) else _clenshaw(coefficients, z)
+    xp = namespace(s)
+    z = xp.clip(s, -1.0, 1.0)
+    rows = xp.flip(xp.moveaxis(coefficients, -1, 0), axis=0)[..., None]
+    first = rows.shape[0] % BLOCK or BLOCK
 
+    def steps(carry: tuple[Array, Array], block: tuple[Array]) -> tuple[tuple[Array, Array], tuple[()]]:
+        one, two = carry
+        for i in range(block[0].shape[0]):
+            one, two = 2 * z * one - two + block[0][i], one
+        return (one, two), ()
 
-def _clenshaw(coefficients: Array, z: Array) -> Array:
-    one, two = 0 * z, 0 * z
-    for k in range(coefficients.shape[-1] - 1, 0, -1):
-        one, two = 2 * z * one - two + coefficients[..., k : k + 1], one
-    return z * one - two + coefficients[..., :1]
-
-
-@cache
-def _compiled_series() -> Callable[[Array, Array], Array]:
-    jax = sys.modules["jax"]
-    series = jax.custom_jvp(_clenshaw)
-    series.defjvp(lambda at, along: jax.jvp(_by_matrix, at, along))
-    return series  # type: ignore[no-any-return]
-
-
-def _by_matrix(coefficients: Array, z: Array) -> Array:
-    xp = namespace(z)
-    basis = [xp.ones_like(z), z]
-    while len(basis) < coefficients.shape[-1]:
-        basis.append(2 * z * basis[-1] - basis[-2])
-    return (coefficients[..., None, :] @ xp.stack(basis[: coefficients.shape[-1]], axis=-2))[..., 0, :]
+    zero = 0 * z + 0 * rows[0]
+    begun, _ = steps((zero, zero), (rows[:first],))
+    blocks = xp.reshape(rows[first:], (-1, BLOCK, *rows.shape[1:]))
+    (one, two), _ = scan(steps, begun, (blocks,)) if blocks.shape[0] else (begun, ())
+    return one - z * two
 
 
 @dataclass(frozen=True)

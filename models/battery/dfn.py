@@ -114,15 +114,16 @@ class PorousCell:
         negative, positive = mean_surfaces(cell, over_time(drawn))
         outputs = network(self.features(cell, drawn))
         rate = (drawn.current / cell.capacity + 0 * outputs[..., 0])[..., None]
-        series = [outputs[..., k * TERMS : (k + 1) * TERMS] for k in range(4)]
+        series = namespace(outputs).stack([outputs[..., k * TERMS : (k + 1) * TERMS] for k in range(4)], axis=-2)
 
         def corrections(t: Array) -> Array:
+            xp = namespace(t)
             at = [
                 2 * (mean(t) - low) / (high - low) - 1
                 for mean, (low, high) in zip((negative, positive), RANGES, strict=True)
             ]
-            f = [chebyshev_series(a, at[k % 2]) for k, a in enumerate(series)]
-            xp = namespace(t)
+            found = chebyshev_series(series, xp.stack([*at, *at], axis=-2))
+            f = [found[..., k, :] for k in range(4)]
             for k, span in enumerate(DECAYS):
                 f[3] = f[3] + outputs[..., 4 * TERMS + k : 4 * TERMS + k + 1] * xp.exp(-t / span)
             drop = rate * (SIZES[2] * (f[2] + f[3]) - MEAN_DROP)
