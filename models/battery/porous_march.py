@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from twin.arrays import to_numpy
 from twin.model import Mask
-from twin.models.battery.cell import Draw, flux_ratio, local_current_density
+from twin.models.battery.cell import Draw
 from twin.models.battery.diffusion_levels import stiffness_modes, vectors_at_surface
 from twin.models.battery.layers import Layers
 from twin.models.battery.porous import Porous
-from twin.models.battery.porous_stage import Drawn, Side, Stage, Unknowns, equations, voltage
+from twin.models.battery.porous_drawn import Drawn, Stage, Unknowns, drawn_of
+from twin.models.battery.porous_stage import equations, voltage
 from twin.space import Floats
 
 Who = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
@@ -63,26 +63,6 @@ class _State:
 
     modes: tuple[Floats, Floats]
     q: Unknowns
-
-
-def drawn_of(porous: Porous, draw: Draw, layers: Layers) -> Drawn:
-    """A draw (B,) as the equations take it."""
-    cell = porous.cell
-    columns = {name: np.atleast_1d(np.asarray(to_numpy(value), dtype=float)) for name, value in vars(draw).items()}
-    batch = np.broadcast_shapes(*(column.shape for column in columns.values()))
-    at = {name: np.broadcast_to(column, batch)[:, None] for name, column in columns.items()}
-    sides = tuple(
-        Side(
-            electrode, sign, sign * np.asarray(flux_ratio(electrode, cell, at[f"active_{key}"], cell.capacity)),
-            local_current_density(electrode, cell, at[f"active_{key}"], cell.capacity), at[f"exchange_{key}"],
-            at[f"diffusivity_{key}"] * electrode.diffusivity(at[f"stoichiometry_{key}"], at["temperature"])
-            / electrode.particle_radius**2, conductivity,
-        )
-        for electrode, key, sign, conductivity in (
-            (cell.negative, "n", -1.0, porous.conductivity[0]), (cell.positive, "p", 1.0, porous.conductivity[1])
-        )
-    )  # fmt: skip
-    return Drawn(porous, layers, (sides[0], sides[1]), at["temperature"], at["current"] / cell.capacity)
 
 
 def march(porous: Porous, draw: Draw, *, until: float, layers: Layers = COARSE, largest: float = LARGEST) -> Path:

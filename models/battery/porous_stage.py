@@ -19,81 +19,10 @@ import numpy as np
 
 from twin.arrays import Array, like, namespace
 from twin.dual import Dual
-from twin.models.battery.cell import FARADAY, GAS, Electrode
-from twin.models.battery.layers import Layer, Layers
-from twin.models.battery.porous import Porous
+from twin.models.battery.cell import FARADAY
+from twin.models.battery.layers import Layer
+from twin.models.battery.porous_drawn import Drawn, Stage, Unknowns
 from twin.space import Floats
-
-
-class Side(NamedTuple):
-    """One electrode of a draw, entries (*batch, 1): its sign, -1 where the particles are emptied on discharge.
-
-    ``fill`` is the rate of the mean stoichiometry [1/s] and ``local`` F j [A/m²] at J = 1, ``exchange`` the factor on
-    i₀, ``rate`` D/R² [1/s].
-    """
-
-    electrode: Electrode
-    sign: float
-    fill: Array
-    local: Array
-    exchange: Array
-    rate: Array
-    conductivity: float
-
-
-class Drawn(NamedTuple):
-    """A porous cell as a draw has it; temperature [K] and current [C-rate] (*batch, 1)."""
-
-    porous: Porous
-    layers: Layers
-    sides: tuple[Side, Side]
-    temperature: Array
-    current: Array
-
-    @property
-    def density(self) -> float:
-        """i₁ [A/m²]."""
-        return self.porous.cell.capacity / self.porous.cell.area
-
-    @property
-    def thermal(self) -> Array:
-        """2 R T/F [V] (*batch, 1)."""
-        return 2 * GAS * self.temperature / FARADAY
-
-
-class Unknowns(NamedTuple):
-    """ĉ (*batch, M), and in each electrode J (*batch, N) and φ_s - φ_e at its first point (*batch, 1)."""
-
-    salt: Array
-    reaction_n: Array
-    start_n: Array
-    reaction_p: Array
-    start_p: Array
-
-    @property
-    def reaction(self) -> tuple[Array, Array]:
-        """J of both electrodes."""
-        return self.reaction_n, self.reaction_p
-
-    @property
-    def start(self) -> tuple[Array, Array]:
-        """φ_s - φ_e at the first point of both."""
-        return self.start_n, self.start_p
-
-
-class Stage(NamedTuple):
-    """The stage: length γ Δt [s] (*batch, 1), ĉ before it (*batch, M), and of each electrode A (*batch, N) and
-    G (*batch, 1).
-    """
-
-    length: Array
-    salt: Array
-    offset: tuple[Array, Array]
-    gain: tuple[Array, Array]
-
-    def surface(self, k: int, reaction: Array) -> Array:
-        """Stoichiometries y_s (*batch, N)."""
-        return self.offset[k] + self.gain[k] * reaction
 
 
 class _Salt(NamedTuple):

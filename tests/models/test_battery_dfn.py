@@ -18,8 +18,9 @@ from twin.models.battery.cell import Draw
 from twin.models.battery.layers import Layers
 from twin.models.battery.lgm50_porous import kin4, soh6, soh7, wide
 from twin.models.battery.porous import LG_M50_POROUS
-from twin.models.battery.porous_march import COARSE, Path, drawn_of, march
-from twin.models.battery.porous_stage import Stage, Unknowns, equations, salt_amount
+from twin.models.battery.porous_drawn import Stage, Unknowns, drawn_of
+from twin.models.battery.porous_march import COARSE, Path, march
+from twin.models.battery.porous_stage import equations, salt_amount
 from twin.models.battery.spm import mean_surfaces
 from twin.models.battery.voltage import over_time
 from twin.space import Floats
