@@ -8,7 +8,7 @@ import torch
 from twin.arrays import Array, like, namespace
 from twin.models.battery import pybamm_reference
 from twin.models.battery.balance import start_stoichiometries
-from twin.models.battery.cell import Cell, Draw
+from twin.models.battery.cell import Cell, Draw, arrhenius
 from twin.models.battery.chen2020 import LG_M50
 from twin.models.battery.dfn import PorousCell
 from twin.models.battery.porous import LG_M50_POROUS
@@ -21,6 +21,9 @@ from twin.training.recipe import Recipe
 
 CHEN = "deviation of one cell from Chen et al. 2020, DOI 10.1149/1945-7111/ab9050"
 WEAK = "weakly informative: 90 % within x/÷ 2"
+DIFFUSION = (17.4e3, 12.0e3)
+"""Activation energies of both diffusivities [J/mol], which Chen et al. leave out: O'Regan et al. 2022, DOI
+10.1016/j.electacta.2022.140700."""
 CONDITIONS = Space((c_rate(0.08, 2.2, 1.0), temperature(278.15, 318.15, 298.15), start_voltage(3.95, 4.22, 4.18)))
 
 
@@ -46,10 +49,11 @@ def draw(cell: Cell, theta: Mapping[str, Array], c: Mapping[str, Array]) -> Draw
     active_n, active_p = some - theta.get("LAM_n", 0.0), some - theta.get("LAM_p", 0.0)
     x, y = start_stoichiometries(cell, theta.get("LLI", 0.0) * some, active_n, active_p, c["start_voltage"])
     both = theta.get("s_ct", some)
+    warm_n, warm_p = (arrhenius(energy, c["temperature"], cell.temperature) for energy in DIFFUSION)
     return Draw(
         current=c["c_rate"] * cell.capacity, temperature=c["temperature"], stoichiometry_n=x, stoichiometry_p=y,
         active_n=active_n, active_p=active_p,
-        diffusivity_n=theta.get("sDn", some), diffusivity_p=theta.get("sDp", some),
+        diffusivity_n=warm_n * theta.get("sDn", some), diffusivity_p=warm_p * theta.get("sDp", some),
         exchange_n=theta.get("si0n", both), exchange_p=theta.get("si0p", both), resistance=theta.get("R0", 0 * some),
     )  # fmt: skip
 
