@@ -42,7 +42,7 @@ ITERATIONS, AT_REST = 14, 1e-7
 ROOM = 0.9
 """Share of the way to an empty or full surface that one iteration may go."""
 MOST = 400
-"""Steps at most."""
+"""Steps at most, where the longest is ``LARGEST``."""
 
 
 class Path(NamedTuple):
@@ -84,7 +84,7 @@ def _walk(drawn: Drawn, state: _State, until: float, largest: float) -> Path:
     share, spent, alive = np.full(B, FIRST), np.zeros(B), np.ones(B, dtype=bool)
     last = np.full(B, np.nan)
     rows: list[tuple[Floats, ...]] = []
-    for _ in range(MOST):
+    for _ in range(int(MOST * max(1.0, LARGEST / largest))):
         who = np.flatnonzero(alive)
         if not len(who):
             break
