@@ -24,7 +24,7 @@ WEAK = "weakly informative: 90 % within x/÷ 2"
 DIFFUSION = (17.4e3, 12.0e3)
 """Activation energies of both diffusivities [J/mol], which Chen et al. leave out: O'Regan et al. 2022, DOI
 10.1016/j.electacta.2022.140700."""
-CONDITIONS = Space((c_rate(0.08, 2.2, 1.0), temperature(278.15, 318.15, 298.15), start_voltage(3.95, 4.22, 4.18)))
+CONDITIONS = Space((c_rate(0.08, 2.05, 1.0), temperature(278.15, 318.15, 298.15), start_voltage(3.95, 4.22, 4.18)))
 
 
 def factor(name: str, meaning: str) -> Parameter:
