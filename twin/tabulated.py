@@ -11,13 +11,11 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from twin.arrays import Array, like, namespace, to_numpy
+from twin.basis import chebyshev_series
 from twin.error import ForwardError
 from twin.forward import Wrapped
 from twin.model import Forward
 from twin.space import Floats
-
-WITHIN = 1 - 1e-12
-"""Of the range: at its very ends the derivative of T_k = cos(k arccos s) is 0/0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +29,11 @@ class Tabulated(Wrapped):
     def __call__(self, theta: Array, c: Array, x: Array) -> Array:
         """Predicted observables (*batch, n, q). ValueError at other conditions or places than the table's."""
         self._require_known(c, x)
-        (low, high), some = self.space.bounds[0], theta[..., :1]
-        K, xp = len(self.coefficients), namespace(theta)
-        s = xp.clip((2 * some - low - high) / (high - low), -WITHIN, WITHIN)
-        basis = xp.cos(like(np.arange(K, dtype=float), theta) * xp.acos(s))
-        flat = basis @ like(self.coefficients.reshape(K, -1), theta)
-        return xp.reshape(flat, (*some.shape[:-1], *self.coefficients.shape[1:]))
+        low, high = self.space.bounds[0]
+        s = (2 * theta - low - high) / (high - low)
+        rows = self.coefficients.reshape(len(self.coefficients), -1).T
+        found = chebyshev_series(like(rows, theta), s[..., None])[..., 0]
+        return namespace(theta).reshape(found, (*theta.shape[:-1], *self.coefficients.shape[1:]))
 
     def error(self, c: Array, x: Array) -> ForwardError | None:
         """That of the map itself."""
