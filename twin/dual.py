@@ -168,6 +168,11 @@ def ones_like(x: Dual) -> Array:
     return namespace(x.value).ones_like(x.value)
 
 
+def full_like(x: Dual, value: float) -> Array:
+    """The number everywhere, which depends on nothing."""
+    return namespace(x.value).full_like(x.value, value)
+
+
 def stack(parts: Sequence[Dual], axis: int = 0) -> Dual:
     """Stacked values, and derivatives along the same axis of the values."""
     xp = namespace(parts[0].value)

@@ -1,5 +1,6 @@
 """What describes a cell with two porous electrodes, and what a draw of the parameters changes about it."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -82,6 +83,10 @@ class Draw:
     """multipliers of active fraction, diffusivity and exchange-current density"""
     resistance: Array | float = 0.0
     """R₀ [Ω]"""
+    heat_capacity: Array | float = math.inf
+    """of the whole cell [J/K]; its temperature does not change where it is infinite"""
+    heat_transfer: Array | float = 0.0
+    """to what is around it [W/K]"""
 
 
 Rule = Callable[[Cell, Mapping[str, Array], Mapping[str, Array]], Draw]

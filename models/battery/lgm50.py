@@ -7,7 +7,7 @@ one member of each is varied.
 from collections.abc import Callable, Mapping
 
 from twin.arrays import Array
-from twin.models.battery import pybamm_reference
+from twin.models.battery import pybamm_cells, pybamm_reference
 from twin.models.battery.balance import start_stoichiometries
 from twin.models.battery.cell import Cell, Draw
 from twin.models.battery.chen2020 import LG_M50
@@ -117,7 +117,7 @@ def _preset(
         space=space,
         conditions=Space(conditions),
         draw=draw,
-        reference=pybamm_reference.Reference(pybamm_reference.chen2020),
+        reference=pybamm_reference.Reference(pybamm_cells.chen2020),
         coordinates=(TIME, CURRENT),
         observables=(VOLTAGE,),
     )

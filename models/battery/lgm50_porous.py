@@ -6,12 +6,15 @@ from dataclasses import replace
 import torch
 
 from twin.arrays import Array, like, namespace
-from twin.models.battery import pybamm_reference
+from twin.models.battery import pybamm_cells, pybamm_reference
 from twin.models.battery.balance import start_stoichiometries
 from twin.models.battery.cell import Cell, Draw, arrhenius
-from twin.models.battery.chen2020 import LG_M50
-from twin.models.battery.dfn import PorousCell
+from twin.models.battery.chen2020 import DIFFUSION, LG_M50
+from twin.models.battery.dfn import PorousCell, Stretch
+from twin.models.battery.layers import Layers
 from twin.models.battery.porous import LG_M50_POROUS
+from twin.models.battery.porous_form import Form
+from twin.models.battery.porous_lessons import Lessons
 from twin.models.battery.presets import SD_LOG, TIME, VOLTAGE, c_rate, start_voltage, temperature
 from twin.networks import MLP
 from twin.priors import HalfNormal, LogNormal, Uniform
@@ -21,9 +24,6 @@ from twin.training.recipe import Recipe
 
 CHEN = "deviation of one cell from Chen et al. 2020, DOI 10.1149/1945-7111/ab9050"
 WEAK = "weakly informative: 90 % within x/÷ 2"
-DIFFUSION = (17.4e3, 12.0e3)
-"""Activation energies of both diffusivities [J/mol], which Chen et al. leave out: O'Regan et al. 2022, DOI
-10.1016/j.electacta.2022.140700."""
 CONDITIONS = Space((c_rate(0.08, 2.05, 1.0), temperature(278.15, 318.15, 298.15), start_voltage(3.95, 4.22, 4.18)))
 
 
@@ -87,12 +87,16 @@ def features(cell: Cell, drawn: Draw) -> Array:
 
 
 REFERENCE = pybamm_reference.Reference(
-    pybamm_reference.chen2020, radial_points=120, cell=pybamm_reference.doyle_fuller_newman, across=(60, 20, 60),
+    pybamm_cells.chen2020, radial_points=120, cell=pybamm_reference.doyle_fuller_newman, across=(60, 20, 60),
     tolerance=1e-6,
 )  # fmt: skip
 """Within 0.05 mV (rms) of a converged mesh up to 2C; 40 points and 60 volumes are not (docs/dfn.md)."""
+FORM = Form()
+OVERRUN = 0.2
+"""[V] below the cell's limit to which curves are learnt."""
+LESSONS = Lessons(until=LG_M50.cut_off - OVERRUN, charge=1.4, layers=Layers(10, 5, 10))
 RECIPE = Recipe(
-    network=MLP(inputs=10, hidden=(128, 128, 128, 128), outputs=PorousCell.outputs, output_scale=0.1),
+    network=MLP(inputs=10, hidden=(128, 128, 128, 128), outputs=FORM.outputs, output_scale=0.1),
     stages=(SOAP(steps=16000, rate=3e-3, batch=128, dtype=torch.float64, precondition_frequency=10),),
     solves=200,
     own_solves=16384,
@@ -104,6 +108,9 @@ wide = PorousCell(
     preset="wide",
     source=f"Doyle, Fuller and Newman 1993, DOI 10.1149/1.2221597; {LG_M50.name}: {LG_M50.source}",
     porous=LG_M50_POROUS,
+    form=FORM,
+    lessons=LESSONS,
+    stretch=Stretch(),
     space=Space((LLI, LAM_N, LAM_P, SDN, SDP, SI0N, SI0P, R0)),
     conditions=CONDITIONS,
     draw=draw,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from twin.arrays import Array
-from twin.models.battery import pybamm_reference
+from twin.models.battery import pybamm_cells, pybamm_reference
 from twin.models.battery.cell import Cell, Draw
 from twin.models.battery.diffusion_levels import frozen_diffusivity
 from twin.models.battery.nrel_nmc532 import NREL_CELL, REFERENCE_TEMPERATURE
@@ -56,7 +56,7 @@ pinnstripes2 = DiffusionSPM(
         )
     ),
     draw=draw_pinnstripes2,
-    reference=pybamm_reference.Reference(pybamm_reference.nrel_nmc532, radial_points=150),
+    reference=pybamm_reference.Reference(pybamm_cells.nrel_nmc532, radial_points=150),
     charge_end=0.385,
     lower_level=frozen_diffusivity,
     recipe=RECIPE,

@@ -13,8 +13,8 @@ from twin.models.battery.porous import Porous
 class Side(NamedTuple):
     """One electrode of a draw, entries (*batch, 1): its sign, -1 where the particles are emptied on discharge.
 
-    ``fill`` is the rate of the mean stoichiometry [1/s] and ``local`` F j [A/m²] at J = 1, ``exchange`` the factor on
-    i₀, ``rate`` D/R² [1/s].
+    ``fill`` is the rate of the mean stoichiometry [1/s] and ``local`` F j [A/m²] at J = 1, ``exchange`` and ``diffusion``
+    the factors on i₀ and D, ``start`` the stoichiometry at rest.
     """
 
     electrode: Electrode
@@ -22,18 +22,25 @@ class Side(NamedTuple):
     fill: Array
     local: Array
     exchange: Array
-    rate: Array
+    diffusion: Array
+    start: Array
     conductivity: float
 
 
 class Drawn(NamedTuple):
-    """A porous cell as a draw has it; temperature [K] and current [C-rate] (*batch, 1)."""
+    """A porous cell as a draw has it; temperatures [K], of the cell and around it, current [C-rate], heat capacity
+    [J/K], heat transfer [W/K] and series resistance [Ω] (*batch, 1). An infinite capacity holds the temperature.
+    """
 
     porous: Porous
     layers: Layers
     sides: tuple[Side, Side]
     temperature: Array
+    ambient: Array
     current: Array
+    heat_capacity: Array
+    heat_transfer: Array
+    resistance: Array
 
     @property
     def density(self) -> float:
@@ -67,8 +74,8 @@ class Unknowns(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """The stage: length γ Δt [s] (*batch, 1), ĉ before it (*batch, M), and of each electrode A (*batch, N) and
-    G (*batch, 1).
+    """The stage: length γ Δt [s] (*batch, 1), ĉ before it (*batch, M), and of each electrode A and G, which broadcast
+    against (*batch, N).
     """
 
     length: Array
@@ -91,11 +98,13 @@ def drawn_of(porous: Porous, draw: Draw, layers: Layers) -> Drawn:
         Side(
             electrode, sign, sign * np.asarray(flux_ratio(electrode, cell, at[f"active_{key}"], cell.capacity)),
             local_current_density(electrode, cell, at[f"active_{key}"], cell.capacity), at[f"exchange_{key}"],
-            at[f"diffusivity_{key}"] * electrode.diffusivity(at[f"stoichiometry_{key}"], at["temperature"])
-            / electrode.particle_radius**2, conductivity,
+            at[f"diffusivity_{key}"], at[f"stoichiometry_{key}"], conductivity,
         )
         for electrode, key, sign, conductivity in (
             (cell.negative, "n", -1.0, porous.conductivity[0]), (cell.positive, "p", 1.0, porous.conductivity[1])
         )
     )  # fmt: skip
-    return Drawn(porous, layers, (sides[0], sides[1]), at["temperature"], at["current"] / cell.capacity)
+    return Drawn(
+        porous, layers, (sides[0], sides[1]), at["temperature"], at["temperature"], at["current"] / cell.capacity,
+        at["heat_capacity"], at["heat_transfer"], at["resistance"],
+    )  # fmt: skip

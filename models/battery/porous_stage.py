@@ -9,8 +9,9 @@ layer) and ĉ the salt's concentration over that at rest, j counted out of the n
     kinetics:     φ_s - φ_e = U(y_s) ± (2 R T/F) asinh(F j/(2 i₀(y_s) √ĉ)),        ∫ J dξ = C
 
 i₁ = I₁/A. Salt is held in the weak form at Gauss-Lobatto points, so what leaves one layer enters the next and none is
-lost. Particles are linear in J: at a stage y_s = A + G J, and ∫ G J dξ is exact, so that lithium is conserved too. The
-unknowns are ĉ, and in each electrode J and φ_s - φ_e at ξ = 0. Kinetics are written as an asinh, which never overflows.
+lost. Particles answer linearly to J: at a stage y_s = A + G J (``porous_particles.py``), their means exactly, so that
+lithium is conserved too. The unknowns are ĉ, and in each electrode J and φ_s - φ_e at ξ = 0. Kinetics are written as an
+asinh, which never overflows.
 """
 
 from typing import Any, NamedTuple
@@ -54,6 +55,19 @@ def voltage(drawn: Drawn, q: Unknowns) -> Array:
     drop = sum(_sum(layer, one.drop.value) for layer, one in zip(layers, known, strict=True))
     across = _sum(layers[2], _rise(drawn, known[2], 1).value)
     return (q.start_p - q.start_n)[..., 0] + across - drop
+
+
+def heating(drawn: Drawn, stage: Stage, q: Unknowns) -> Array:
+    """What is set free (*batch,) [W], without heats of mixing and of entropy: I₁ (Σ ± ∫ J U dξ - C V) + I² R₀.
+
+    The reactions' power less what the cell delivers is what polarises the kinetics and the conductors' loss, all of it.
+    """
+    power = -drawn.current[..., 0] * voltage(drawn, q)
+    for k, side in enumerate(drawn.sides):
+        potential = side.electrode.open_circuit_potential(stage.surface(k, q.reaction[k]))
+        power = power + side.sign * _sum(drawn.layers.each[2 * k], q.reaction[k] * potential)
+    nominal = drawn.porous.cell.capacity
+    return nominal * power + nominal**2 * (drawn.current**2 * drawn.resistance)[..., 0]
 
 
 def salt_amount(drawn: Drawn, salt: Array) -> Array:

@@ -1,7 +1,7 @@
 """The reference solver: PyBaMM's single-particle or Doyle-Fuller-Newman model at a converged mesh.
 
 Sulzer et al. 2021, DOI 10.5334/jors.309. PyBaMM solves the same equations by finite volumes with its own
-parameter functions (LG M50) or with functions written here from the same constants (NREL cell).
+parameter functions (LG M50) or with functions written from the same constants (NREL cell, ``pybamm_cells.py``).
 """
 
 import functools
@@ -15,8 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from twin.arrays import horner
-from twin.models.battery import nrel_nmc532 as nrel
 from twin.models.battery.cell import Draw
 from twin.models.battery.protocol import Steps
 from twin.space import Floats
@@ -31,9 +29,7 @@ BEFORE = 1e-6
 """[s] by which a time at which the current jumps is read early: it belongs to the step that ends there."""
 
 Values = dict[str, Any]
-VOLTAGE = "Voltage [V]"
-
-
+VOLTAGE, TEMPERATURE = "Voltage [V]", "Volume-averaged cell temperature [K]"
 OPTIONS = {"contact resistance": "true"}
 LAYERS = ("x_n", "x_s", "x_p")
 
@@ -45,7 +41,15 @@ def single_particle(pybamm: Any) -> Values:
 
 def doyle_fuller_newman(pybamm: Any) -> Values:
     """The same of the pseudo-two-dimensional model, with Chebyshev's points across its layers."""
-    model = pybamm.lithium_ion.DFN(OPTIONS)
+    return _porous(pybamm, pybamm.lithium_ion.DFN(OPTIONS))
+
+
+def warming_doyle_fuller_newman(pybamm: Any) -> Values:
+    """The same with one temperature that follows from what is set free and given off."""
+    return _porous(pybamm, pybamm.lithium_ion.DFN(OPTIONS | {"thermal": "lumped"}))
+
+
+def _porous(pybamm: Any, model: Any) -> Values:
     submeshes = dict(model.default_submesh_types)
     for layer in ("negative electrode", "separator", "positive electrode"):
         submeshes[layer] = pybamm.Chebyshev1DSubMesh
@@ -66,70 +70,6 @@ class Reference:
     tolerance: float = TOLERANCE
 
 
-def chen2020(pybamm: Any) -> Values:
-    """PyBaMM's own "Chen2020" set, with every entry that a draw changes multiplied by an input."""
-    values = dict(pybamm.ParameterValues("Chen2020"))
-    for side, key in (("Negative", "n"), ("Positive", "p")):
-        exchange = f"{side} electrode exchange-current density [A.m-2]"
-        values[exchange] = _scaled_kinetics(values[exchange], pybamm.InputParameter(f"exchange_{key}"))
-        for name, multiplier in (
-            (f"{side} particle diffusivity [m2.s-1]", f"diffusivity_{key}"),
-            (f"{side} electrode active material volume fraction", f"active_{key}"),
-        ):
-            values[name] = values[name] * pybamm.InputParameter(multiplier)
-    return values
-
-
-def nrel_nmc532(pybamm: Any) -> Values:
-    """The NREL cell (``nrel_nmc532.py``) as a PyBaMM parameter set; the electrolyte plays no part in the SPM."""
-    cell = nrel.NREL_CELL
-    values = dict(pybamm.ParameterValues("Chen2020"))
-    side_length = cell.area**0.5
-    inputs = {name: pybamm.InputParameter(name) for name in _INPUT_NAMES}
-
-    def arr(temperature: Any) -> Any:
-        return np.exp(nrel.ACTIVATION_ENERGY / 8.314462618 * (1 / nrel.REFERENCE_TEMPERATURE - 1 / temperature))
-
-    def exchange_n(c_e: Any, c: Any, c_max: Any, temperature: Any) -> Any:
-        root = (nrel.SALT * (c_max - c) * c / 1e6) ** 0.5
-        return inputs["exchange_n"] * 2.5 * 0.27 * arr(temperature) * root
-
-    def exchange_p(c_e: Any, c: Any, c_max: Any, temperature: Any) -> Any:
-        return inputs["exchange_p"] * 9.0 * arr(temperature) * horner(nrel.NMC532_EXCHANGE, c / c_max)
-
-    def diffusivity_n(sto: Any, temperature: Any) -> Any:
-        return inputs["diffusivity_n"] * 3.0e-14 * arr(temperature)
-
-    def diffusivity_p(sto: Any, temperature: Any) -> Any:
-        power = 10.0 ** horner(nrel.NMC532_LOG_DIFFUSIVITY, sto)
-        return inputs["diffusivity_p"] * 2.25 * power * arr(temperature)
-
-    values |= {
-        "Electrode height [m]": side_length,
-        "Electrode width [m]": side_length,
-        "Nominal cell capacity [A.h]": cell.capacity,
-        "Separator thickness [m]": 20e-6,
-        "Reference temperature [K]": cell.temperature,
-        "Initial concentration in electrolyte [mol.m-3]": 1200.0,
-        "Lower voltage cut-off [V]": cell.cut_off,
-        "Upper voltage cut-off [V]": 4.6,
-        "Negative electrode OCP [V]": lambda x: horner(nrel.GRAPHITE_OCP, x),
-        "Positive electrode OCP [V]": lambda y: horner(nrel.NMC532_OCP, y),
-        "Negative electrode exchange-current density [A.m-2]": exchange_n,
-        "Positive electrode exchange-current density [A.m-2]": exchange_p,
-        "Negative particle diffusivity [m2.s-1]": diffusivity_n,
-        "Positive particle diffusivity [m2.s-1]": diffusivity_p,
-    }
-    for side, electrode, key in (("Negative", cell.negative, "n"), ("Positive", cell.positive, "p")):
-        values |= {
-            f"{side} electrode thickness [m]": electrode.thickness,
-            f"{side} particle radius [m]": electrode.particle_radius,
-            f"{side} electrode active material volume fraction": electrode.active_fraction * inputs[f"active_{key}"],
-            f"Maximum concentration in {side.lower()} electrode [mol.m-3]": electrode.max_concentration,
-        }
-    return values
-
-
 def simulate(reference: Reference, draw: Draw, x: Floats, steps: Steps | None) -> Floats:
     """Voltage (b, n, 1) of every draw at the times x[:, 0].
 
@@ -142,7 +82,7 @@ def solve(reference: Reference, draw: Draw, times: Floats, steps: Steps | None) 
     """All outputs of the reference (b, n, outputs)."""
     inputs = {name: np.atleast_1d(np.asarray(value, dtype=float)) for name, value in vars(draw).items()}
     batch = max(len(v) for v in inputs.values())
-    inputs = {name: np.broadcast_to(v, (batch,)) for name, v in inputs.items()}
+    inputs = {name: np.broadcast_to(v, (batch,)) for name, v in inputs.items() if np.isfinite(v).all()}
     if steps is not None:
         times = times - BEFORE * np.isin(times, steps.start[1:])
     key = None if steps is None else (tuple(steps.start), tuple(steps.current))
@@ -152,13 +92,6 @@ def solve(reference: Reference, draw: Draw, times: Floats, steps: Steps | None) 
 
 
 _INPUT_NAMES = tuple(Draw.__dataclass_fields__)
-
-
-def _scaled_kinetics(function: Callable[..., Any], factor: Any) -> Callable[..., Any]:
-    def scaled(c_e: Any, c_surface: Any, c_max: Any, temperature: Any) -> Any:
-        return factor * function(c_e, c_surface, c_max, temperature)
-
-    return scaled
 
 
 def _one(simulation: Any, reference: Reference, inputs: dict[str, float], times: Floats) -> Floats:
