@@ -29,7 +29,7 @@ from twin.case_studies.forwards import forward_of
 from twin.model import Mask
 from twin.models.battery import pybamm_reference
 from twin.models.battery.balance import fresh_lithium
-from twin.models.battery.dfn import FINE, PorousCell
+from twin.models.battery.dfn import PorousCell
 from twin.models.battery.lgm50_porous import wide
 from twin.models.battery.porous_march import march
 from twin.space import Floats
@@ -71,7 +71,7 @@ def cells(count: int, seed: int, reference: pybamm_reference.Reference = NAMED, 
     """So many cells that can start, solved."""
     cube = np.random.default_rng(seed).random((count, wide.dimension))
     theta, c = _anywhere(cube) if everything else _usual(cube)
-    ends = np.nanmax(march(wide.porous, wide.drawn(theta, c), until=2.3, layers=FINE).time, axis=1)
+    ends = np.nanmax(march(wide.porous, wide.drawn(theta, c), until=2.3, layers=wide.lessons.layers).time, axis=1)
     t = ends[:, None] * GRID
     V = [
         pybamm_reference.simulate(reference, wide.drawn(one[None], row), times[:, None], None)[0, :, 0]
@@ -121,7 +121,7 @@ def voltages(forward: Callable[[Floats, Floats, Floats], Floats], known: Cells) 
 
 def marched(known: Cells) -> Floats:
     """Of the march that teaches the network (N, n)."""
-    path = march(wide.porous, wide.drawn(known.theta, known.c), until=2.0, layers=FINE)
+    path = march(wide.porous, wide.drawn(known.theta, known.c), until=2.0, layers=wide.lessons.layers)
     found = []
     for times, volts, at in zip(path.time, path.voltage, known.t, strict=True):
         kept = np.isfinite(times)

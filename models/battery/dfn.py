@@ -112,7 +112,8 @@ class PorousCell:
             lost = lithium_lost(self.porous.cell, losses, rested, cube[:, i])
             theta[:, i] = np.clip(lost, *self.space.bounds[i])
         times = 3600 * self.stretch.longest / c[:, self.conditions.index("c_rate")] * cube[:, -1]
-        return tuple(torch.as_tensor(part).to(points) for part in (theta, c, times[:, None]))  # type: ignore[return-value]
+        found = tuple(torch.as_tensor(part).to(points) for part in (theta, c, times[:, None]))
+        return found[0], found[1], found[2]
 
     def solved(self, n: int, seed: int) -> Solves:
         """n discharges at collocation points, by the equations alone."""
@@ -136,7 +137,7 @@ class PorousCell:
             raise ValueError(f"the data run to {last:g} s, the surrogate at this C-rate only to {end:g} s; cut them")
 
     def simulate(self, theta: Floats, c: Floats, x: Floats) -> Floats:
-        """PyBaMM's DFN at the reference's mesh (b, n, q); NaN after the cut-off and for starts that are not possible."""
+        """PyBaMM's DFN at the reference's mesh (b, n, q); NaN after the cut-off and for impossible starts."""
         drawn = self.drawn(theta, c)
         starts = [np.broadcast_to(v, len(theta)) for v in (drawn.stoichiometry_n, drawn.stoichiometry_p)]
         possible = np.all([(start > 0) & (start < 1) for start in starts], axis=0)

@@ -1,8 +1,9 @@
 """From a cycler's table to an experiment.
 
-Needs the columns time, voltage and current. A constant current becomes the condition ``c_rate``, a varying one the
-second column of the abscissa. The rested voltage in the row before the first selected one, or in the first row, if
-its current is zero, becomes the condition ``start_voltage``.
+Needs the columns time, voltage and current; a model of the cell's temperature reads T_cell too, where it is there. A
+constant current becomes the condition ``c_rate``, a varying one the second column of the abscissa. The rested voltage
+in the row before the first selected one, or in the first row, if its current is zero, becomes the condition
+``start_voltage``.
 """
 
 from collections.abc import Mapping
@@ -11,13 +12,14 @@ from typing import Protocol
 import numpy as np
 
 from twin.experiment import Experiment
+from twin.model import Observable
 from twin.models.battery.cell import Cell
 from twin.models.battery.protocol import sampled_current
 from twin.space import Floats, Space, nearest
 from twin.table import Table
 
-COLUMNS = ("time", "voltage", "current", "T_amb")
-"""What is read of a table; the ambient temperature may be missing."""
+COLUMNS = ("time", "voltage", "current", "T_amb", "T_cell")
+"""What is read of a table; temperatures, around the cell and its own, may be missing."""
 CONSTANT_WITHIN = 0.02
 """Largest relative departure from the median that still counts as a constant current."""
 RESTING = 0.01
@@ -30,6 +32,11 @@ class Reader(Protocol):
     @property
     def conditions(self) -> Space:
         """Known inputs."""
+        ...
+
+    @property
+    def observables(self) -> tuple[Observable, ...]:
+        """What it predicts, the voltage first."""
         ...
 
 
@@ -74,15 +81,17 @@ def read(model: Reader, cell: Cell, table: Table, given: Mapping[str, float], *,
     if "start_voltage" in model.conditions.names and rested is None and "start_voltage" not in given:
         notes.append(f"start voltage assumed to be {conditions['start_voltage']:.4g} V: no rest precedes the data")
     model.conditions.require_inside(conditions, table.path)
+    warms = len(model.observables) > 1 and table.has("T_cell")
+    measured = [voltage, *([table.sparse("T_cell", "K")] if warms else [])]
     x = (times - start)[:, None] if varying is None else np.stack([times - start, varying], axis=1)
     return Experiment(
         name=table.label,
         conditions=conditions,
         coordinates=("time",) if varying is None else ("time", "current"),
         x=x,
-        observables=("voltage",),
-        y=voltage[:, None],
-        units={"time": "s", "current": "A", "voltage": "V"},
+        observables=tuple(o.name for o in model.observables[: len(measured)]),
+        y=np.stack(measured, axis=1),
+        units={"time": "s", "current": "A", "voltage": "V", "cell_temperature": "K"},
         source=table.source,
         notes=tuple(notes),
     )

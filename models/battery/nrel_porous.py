@@ -54,7 +54,10 @@ pinnstripes2 = PorousCell(
     conditions=single_particle.conditions,
     draw=draw_pinnstripes2,
     reference=pybamm_reference.Reference(
-        pybamm_cells.nrel_nmc532, radial_points=100, cell=pybamm_reference.doyle_fuller_newman, across=(60, 20, 30),
+        pybamm_cells.nrel_nmc532,
+        radial_points=100,
+        cell=pybamm_reference.doyle_fuller_newman,
+        across=(60, 20, 30),
         tolerance=1e-7,
     ),
     recipe=Recipe(

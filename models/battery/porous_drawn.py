@@ -13,8 +13,8 @@ from twin.models.battery.porous import Porous
 class Side(NamedTuple):
     """One electrode of a draw, entries (*batch, 1): its sign, -1 where the particles are emptied on discharge.
 
-    ``fill`` is the rate of the mean stoichiometry [1/s] and ``local`` F j [A/m²] at J = 1, ``exchange`` and ``diffusion``
-    the factors on i₀ and D, ``start`` the stoichiometry at rest.
+    ``fill`` is the rate of the mean stoichiometry [1/s] and ``local`` F j [A/m²] at J = 1, ``exchange`` and
+    ``diffusion`` the factors on i₀ and D, ``start`` the stoichiometry at rest.
     """
 
     electrode: Electrode

@@ -115,7 +115,9 @@ def voltage(cell: Cell, draw: Draw, u: Fields, times: Array) -> Array:
     return volts
 
 
-def frozen_surface(electrode: Electrode, cell: Cell, drawn: Draw, negative: bool, temperature: Array, t: Array) -> Array:
+def frozen_surface(
+    electrode: Electrode, cell: Cell, drawn: Draw, negative: bool, temperature: Array, t: Array
+) -> Array:
     """ȳ (*batch, n) at times (*batch, n) of a draw with a last axis, the diffusivity as it is at the moment."""
     active: Any = drawn.active_n if negative else drawn.active_p
     factor: Any = drawn.diffusivity_n if negative else drawn.diffusivity_p

@@ -19,10 +19,13 @@ Who = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 """Indices of draws."""
 
 ITERATIONS, AT_REST = 14, 1e-7
-KELVIN = 1e-2
+KELVIN = 1e-3
 """By which a change of temperature counts."""
 ROOM = 0.9
 """Share of the way to an empty or full surface that one iteration may go."""
+OF_SIDE = ("fill", "local", "exchange", "diffusion", "start")
+OF_CELL = ("temperature", "ambient", "current", "heat_capacity", "heat_transfer", "resistance")
+"""What differs from draw to draw."""
 EDGE = 1e-5
 """Stoichiometry within which surfaces are held from empty and full at first."""
 
@@ -66,10 +69,8 @@ class Begun(NamedTuple):
 
 def some_of(drawn: Drawn, who: Who) -> Drawn:
     """The draws ``who``."""
-    names = ("fill", "local", "exchange", "diffusion", "start")
-    sides = [side._replace(**{name: getattr(side, name)[who] for name in names}) for side in drawn.sides]
-    names = ("temperature", "ambient", "current", "heat_capacity", "heat_transfer", "resistance")
-    return drawn._replace(sides=(sides[0], sides[1]), **{name: getattr(drawn, name)[who] for name in names})
+    sides = [side._replace(**{name: getattr(side, name)[who] for name in OF_SIDE}) for side in drawn.sides]
+    return drawn._replace(sides=(sides[0], sides[1]), **{name: getattr(drawn, name)[who] for name in OF_CELL})
 
 
 def surfaces(point: Point) -> tuple[Floats, Floats]:

@@ -9,7 +9,6 @@ A particle gives that as m = a + J b: exactly where v does not depend on y (``un
 at the modes as they are (``graded``), once in every iteration of Newton's method. Means are exact in both.
 """
 
-from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple, Protocol
 
@@ -50,7 +49,9 @@ class Answer(NamedTuple):
 class Particle(Protocol):
     """What an electrode's particles do in a stage, near modes (B, N, K + 1)."""
 
-    def __call__(self, held: Held, near: Floats) -> Answer: ...
+    def __call__(self, held: Held, near: Floats) -> Answer:
+        """The answer."""
+        ...
 
 
 def uniform(held: Held, near: Floats) -> Answer:

@@ -103,7 +103,9 @@ def nrel_nmc532(pybamm: Any) -> Values:
             f"{side} electrode active material volume fraction": electrode.active_fraction * inputs[f"active_{key}"],
             f"Maximum concentration in {side.lower()} electrode [mol.m-3]": electrode.max_concentration,
         }
-    for layer, porosity in zip(("Negative electrode", "Separator", "Positive electrode"), NREL_POROUS.porosity, strict=True):
+    for layer, porosity in zip(
+        ("Negative electrode", "Separator", "Positive electrode"), NREL_POROUS.porosity, strict=True
+    ):
         values[f"{layer} porosity"] = porosity
         values[f"{layer} Bruggeman coefficient (electrolyte)"] = NREL_POROUS.bruggeman
     return values

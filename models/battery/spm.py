@@ -8,7 +8,7 @@ Each electrode is one sphere; superposition of step responses gives its surface 
 differentiable: it is its own likelihood, no network is trained.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -134,16 +134,6 @@ def _particle(electrode: Electrode, cell: Cell, drawn: Draw, negative: bool, ste
         )
     tau_rate = diffusivity / electrode.particle_radius**2 + 0 * drawn.current
     return _Particle(start, -1.0 if negative else 1.0, rates, tau_rate)
-
-
-def mean_surfaces(cell: Cell, drawn: Draw) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
-    """Surface stoichiometries of both electrodes over times (*batch, n), of a draw with a last axis (``over_time``).
-
-    Under a constant current; of particles that share it unevenly, the mean.
-    """
-    negative = _particle(cell.negative, cell, drawn, True, None)
-    positive = _particle(cell.positive, cell, drawn, False, None)
-    return negative.surface, positive.surface
 
 
 def soft_floor(stoichiometry: Array) -> Array:

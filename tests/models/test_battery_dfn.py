@@ -17,11 +17,14 @@ from twin.models.battery import pybamm_reference
 from twin.models.battery.cell import Draw
 from twin.models.battery.layers import Layers
 from twin.models.battery.lgm50_porous import kin4, soh6, soh7, wide
-from twin.models.battery.porous import LG_M50_POROUS
+from twin.models.battery.lgm50_warm import soh9
+from twin.models.battery.nrel_porous import pinnstripes2
+from twin.models.battery.porous import LG_M50_POROUS, LG_M50_WARM, NREL_POROUS
 from twin.models.battery.porous_drawn import Stage, Unknowns, drawn_of
+from twin.models.battery.porous_form import frozen_surface
 from twin.models.battery.porous_march import COARSE, Path, march
+from twin.models.battery.porous_particles import graded
 from twin.models.battery.porous_stage import equations, salt_amount
-from twin.models.battery.spm import mean_surfaces
 from twin.models.battery.voltage import over_time
 from twin.space import Floats
 from twin.surrogate import Surrogate
@@ -41,9 +44,9 @@ def discharge(rate: float = 1.0, layers: Layers = COARSE, largest: float = 0.01)
     return march(LG_M50_POROUS, fresh, until=2.5, layers=layers, largest=largest)
 
 
-def at(path: Path, times: Floats) -> Floats:
-    known = np.isfinite(path.time[0])
-    return np.asarray(CubicSpline(path.time[0][known], path.voltage[0][known])(times))
+def at(path: Path, times: Floats, k: int = 0) -> Floats:
+    known = np.isfinite(path.time[k])
+    return np.asarray(CubicSpline(path.time[k][known], path.voltage[k][known])(times))
 
 
 def test_the_march_has_the_voltages_of_a_converged_independent_solver() -> None:
@@ -78,8 +81,10 @@ def test_the_mean_of_an_electrodes_surfaces_is_the_single_particles() -> None:
     path = discharge()
     known = np.isfinite(path.time[0])
     drawn = over_time(Draw(np.array([5.0]), np.array([298.15]), np.array([29866 / 33133]), np.array([17038 / 63104])))
-    for k, (mean, layer) in enumerate(zip(mean_surfaces(LG_M50_POROUS.cell, drawn), Layers().each[::2], strict=True)):
-        apart = (path.surface[k] @ layer.weights)[0, known] - mean(path.time[:1, known])[0]
+    cell, t = LG_M50_POROUS.cell, path.time[:1, known]
+    for k, (electrode, layer) in enumerate(zip((cell.negative, cell.positive), Layers().each[::2], strict=True)):
+        mean = frozen_surface(electrode, cell, drawn, k == 0, drawn.temperature, t)
+        apart = (path.surface[k] @ layer.weights)[0, known] - mean[0]
         assert np.abs(apart[20:]).max() < 2e-5, "what is left is the error in time"
         assert np.ptp(path.surface[k][0, known], axis=1).max() > 0.01, "and they do spread"
 
@@ -104,6 +109,60 @@ def test_the_jacobian_is_that_of_the_residuals_under_numpy_and_jax() -> None:
         z = jnp.concatenate([jnp.asarray(part) for part in q], axis=-1)
         np.testing.assert_allclose(residual[0], np.asarray(flat(z)), rtol=1e-10, atol=1e-12)
         np.testing.assert_allclose(jacobian[0], np.asarray(jax.jacfwd(flat)(z))[:, 0], rtol=1e-9, atol=1e-12)
+
+
+def test_the_nrel_cell_has_the_voltages_of_an_independent_solver() -> None:
+    anchors = {675.0: [3.69133, 3.70296, 3.71022], 1350.0: [3.53278, 3.54495, 3.55096]}
+    theta = np.array([[0.5, 1.0], [2.0, 2.0], [4.0, 10.0]])
+    draw = pinnstripes2.drawn(theta, pinnstripes2.conditions.nominal)
+    path = march(NREL_POROUS, draw, until=2.0, charge=0.755, layers=pinnstripes2.lessons.layers)
+    for time, expected in anchors.items():
+        found = [
+            CubicSpline(t[np.isfinite(t)], v[np.isfinite(t)])(time)
+            for t, v in zip(path.time, path.voltage, strict=True)
+        ]
+        np.testing.assert_allclose(found, expected, atol=8e-5)
+
+
+def test_a_graded_particle_of_constant_diffusivity_is_a_uniform_one() -> None:
+    cell = LG_M50_POROUS.cell
+    flat = [
+        replace(e, diffusivity=lambda y, T, e=e: e.diffusivity(0.5, T) + 0 * y) for e in (cell.negative, cell.positive)
+    ]
+    graded_too = replace(
+        LG_M50_POROUS, cell=replace(cell, negative=flat[0], positive=flat[1]), particles=(graded, graded)
+    )
+    fresh = Draw(10.0, 298.15, cell.negative.start_stoichiometry, cell.positive.start_stoichiometry)
+    one, two = (march(porous, fresh, until=3.0) for porous in (LG_M50_POROUS, graded_too))
+    np.testing.assert_allclose(one.voltage, two.voltage, atol=1e-7)
+
+
+def test_lithium_is_conserved_whatever_the_diffusivity() -> None:
+    draw = pinnstripes2.drawn(np.array([[1.0, 1.0]]), pinnstripes2.conditions.nominal)
+    path = march(NREL_POROUS, draw, until=2.0, charge=0.5, layers=Layers(8, 4, 6))
+    drawn = drawn_of(NREL_POROUS, draw, Layers(8, 4, 6))
+    for k, layer in enumerate(drawn.layers.each[::2]):
+        np.testing.assert_allclose(path.reaction[k][0] @ layer.weights, 2.0, rtol=1e-8)
+    np.testing.assert_allclose(salt_amount(drawn, path.salt[0]), salt_amount(drawn, np.ones(16)), rtol=1e-9)
+
+
+@pytest.mark.parametrize(("rate", "around"), [(1.0, 298.15), (2.0, 283.15)])
+def test_a_cell_warms_as_pybamms(rate: float, around: float) -> None:
+    theta = soh9.space.pack(AGED | {"sDn": 1.0, "R0": 0.01, "H_th": 0.08, "C_th": 60.0})[None]
+    c = soh9.conditions.pack({"c_rate": rate, "temperature": around, "start_voltage": 4.15})
+    times = np.linspace(0.06, 0.7, 15) * 3600 / rate
+    theirs = soh9.simulate(theta, c, times[:, None])[0]
+    draw = soh9.drawn(theta, c)
+    path = march(LG_M50_WARM, draw, until=2.4, layers=Layers(8, 4, 8))
+    volts, kelvin = (CubicSpline(path.time[0], part[0])(times) for part in (path.voltage, path.temperature))
+    counted = theirs[:, 0] > 2.9
+    np.testing.assert_allclose(kelvin[counted], theirs[counted, 1], atol=0.01)
+    np.testing.assert_allclose((volts - 0.01 * 5 * rate)[counted], theirs[counted, 0], atol=3e-4)
+    assert np.ptp(theirs[counted, 1]) > 3.0
+
+
+def test_without_capacity_to_warm_the_temperature_stays() -> None:
+    assert np.ptp(discharge().temperature) == 0.0
 
 
 def test_a_wrong_transference_number_is_noticed() -> None:
