@@ -79,9 +79,8 @@ def study_of(reading: Reading, out: Path, rates: tuple[str, ...], seed: int) -> 
     )
 
 
-def predict_unseen(done: calibration.Calibration, reading: Reading, out: Path, seed: int) -> Unseen:
-    """The posterior's draws pushed through the conditions of the curve left out."""
-    study = study_of(reading, out, (UNSEEN,), seed)
+def predict_unseen(done: calibration.Calibration, study: Study, seed: int) -> Unseen:
+    """The posterior's draws pushed through the conditions of the curve left out, which ``study`` selects."""
     model = catalogue.model(study.model, study.preset)
     (experiment,), _ = calibration.experiments_of(study, model)
     forward = forward_of(model)
@@ -122,7 +121,7 @@ def one(reading: Reading, out: Path, seed: int) -> tuple[dict[str, Any], calibra
     study = study_of(reading, out, FITTED, seed)
     done = calibration.calibrate(study, say)
     calibration.write(done, study)
-    unseen = predict_unseen(done, reading, out, seed)
+    unseen = predict_unseen(done, study_of(reading, out, (UNSEEN,), seed), seed)
     fits = done.summary["fit"]
     together = np.sqrt(sum(f["rmse"] ** 2 * f["n"] for f in fits) / sum(f["n"] for f in fits))
     row = {
