@@ -77,8 +77,8 @@ def fields(form: Form, cell: Cell, draw: Draw, outputs: Array) -> Fields:
     def closed(t: Array) -> tuple[Array, Array]:
         T = temperature(t)
         return (
-            frozen_surface(cell.negative, cell, drawn, True, T, t),
-            frozen_surface(cell.positive, cell, drawn, False, T, t),
+            frozen_surface(cell.negative, cell, drawn, True, T, t) + 0 * rate,
+            frozen_surface(cell.positive, cell, drawn, False, T, t) + 0 * rate,
         )
 
     def corrected(t: Array) -> Array:

@@ -211,6 +211,17 @@ def test_the_shipped_network_meets_its_bar_on_fresh_cells(rate: float) -> None:
     assert np.sqrt(np.nanmean(off[counted] ** 2)) < 0.4
 
 
+def test_the_shipped_nrel_network_is_a_hundredth_of_the_papers_error() -> None:
+    forward = forward_of(pinnstripes2)
+    assert isinstance(forward, Surrogate)
+    assert forward.record["reference_solves"] == 0
+    c = pinnstripes2.conditions.nominal
+    x = pinnstripes2.abscissa(c, 60)[1:]
+    theta = np.array([[0.5, 1.0], [4.0, 1.0], [1.5, 10.0]])
+    off = 1e3 * (np.asarray(forward(theta, c, x)) - pinnstripes2.simulate(theta, c, x))
+    assert np.sqrt(np.mean(off**2, axis=(1, 2))).max() < 0.1, "mV; the papers' surrogate is about 10 mV off"
+
+
 def test_the_reference_solves_the_porous_cell() -> None:
     assert wide.reference.cell is pybamm_reference.doyle_fuller_newman
 
