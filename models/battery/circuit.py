@@ -3,8 +3,9 @@
     V = U(q) - I R0 - Σ_k v_k,   dq/dt = I,   dv_k/dt = (I R_k - v_k)/τ_k,   q = v_k = 0 at t = 0
 
 (Hu, Li, Peng 2012, J. Power Sources 198, 359, DOI 10.1016/j.jpowsour.2011.10.013.) The cell rests at a known voltage
-until t = 0. Under a constant current q = I t and v_k = I R_k (1 - exp(-t/τ_k)); a current that is constant between
-samples has an exact recursion (``circuit_pairs.py``). U is one of ``circuit_curve.py``. No network is trained.
+until t = 0. Under a constant current q = I t and v_k = I R_k (1 - exp(-t/τ_k)), and a pulse is that current minus the
+same current from the pulse's end on. A current that is constant between samples has an exact recursion
+(``circuit_pairs.py``). U is one of ``circuit_curve.py``. No network is trained.
 """
 
 from collections.abc import Mapping
@@ -56,19 +57,34 @@ class Circuit:
         return {name: like(c, theta)[..., i, None] for i, name in enumerate(self.conditions.names)}
 
     def exact(self, theta: Array, c: Array) -> Fields:
-        """Under the constant current of the conditions: ``open circuit`` and ``pair 1``, … [V] over t [s]."""
+        """Under the current of the conditions: ``open circuit`` and ``pair 1``, … [V] over t [s]."""
         values, known = self.values(theta), self.known(theta, c)
         current, start, xp = known["current"], known["start_voltage"], namespace(theta)
 
         def rested(times: Array) -> Array:
-            return self.curve.after(values, start, current * times / HOUR)
+            return self.curve.after(values, start, current * (times - self._relaxed(known, times)) / HOUR)
 
         def pair(resistance: Array, tau: Array) -> ExactField:
-            slope = ExactField(("t",), lambda times: current * resistance / tau * xp.exp(-times / tau))
-            return ExactField(("t",), lambda times: step_response(resistance, tau, current, times), {"t": slope})
+            def across(times: Array) -> Array:
+                on, off = (step_response(resistance, tau, current, t) for t in (times, self._relaxed(known, times)))
+                return on - off
+
+            def slope(times: Array) -> Array:
+                relaxed = self._relaxed(known, times)
+                gone = xp.where(relaxed > 0, xp.exp(-relaxed / tau), 0 * tau)
+                return current * resistance / tau * (xp.exp(-times / tau) - gone)
+
+            return ExactField(("t",), across, {"t": ExactField(("t",), slope)})
 
         pairs = {f"pair {k}": pair(values[f"R{k}"], values[f"tau{k}"]) for k in self.numbers}
         return {"open circuit": ExactField(("t",), rested), **pairs}
+
+    def _relaxed(self, known: Values, times: Array) -> Array:
+        """For how long [s] the current of the conditions has been off: a pulse ends, a discharge does not."""
+        if not self.pulse:
+            return 0 * times
+        past = times - known["duration"]
+        return namespace(past).where(past > 0, past, 0 * past)
 
     @property
     def numbers(self) -> range:
@@ -76,8 +92,9 @@ class Circuit:
         return range(1, self.pairs + 1)
 
     def observe(self, u: Fields, theta: Array, c: Array, x: Array) -> Array:
-        """Voltage [V] (*batch, n, 1) at times (n, 1) under the constant current of the conditions."""
-        times, current = like(x, theta)[..., 0], self.known(theta, c)["current"]
+        """Voltage [V] (*batch, n, 1) at times (n, 1) under the current of the conditions."""
+        times, known, xp = like(x, theta)[..., 0], self.known(theta, c), namespace(theta)
+        current = xp.where(self._relaxed(known, times) > 0, 0 * known["current"], known["current"])
         lost = sum((u[f"pair {k}"](times) for k in self.numbers), start=current * self.values(theta)["R0"])
         return (u["open circuit"](times) - lost)[..., None]
 
@@ -102,10 +119,19 @@ class Circuit:
 
     def simulate(self, theta: Floats, c: Floats, x: Floats) -> Floats:
         """SciPy's solution of the circuit's differential equations (b, n, 1); it goes on below the cut-off."""
-        start = float(c[self.conditions.index("start_voltage")])
-        currents = x[:, 1] if x.shape[1] == 2 else np.full(len(x), c[self.conditions.index("current")])
+        known, times = self.conditions.unpack(c), x[:, 0]
+        if x.shape[1] == 2:
+            grid, currents = times, x[:, 1]
+        else:
+            end = known.get("duration", np.inf)
+            grid = np.union1d(times, end) if end < times[-1] else times
+            currents = np.where(grid <= end, known["current"], 0.0)
+        rows = np.searchsorted(grid, times)
         draws = [self.space.unpack(draw) for draw in theta]
-        solved = [circuit_reference.solve(self.curve, self.pairs, d, start, x[:, 0], currents) for d in draws]
+        solved = [
+            circuit_reference.solve(self.curve, self.pairs, draw, known["start_voltage"], grid, currents)[rows]
+            for draw in draws
+        ]
         return np.stack(solved)[..., None]
 
     def valid(self, y: Floats) -> Mask:
@@ -113,16 +139,14 @@ class Circuit:
         return above_cut_off(self.cut_off, y)
 
     def abscissa(self, c: Floats, n: int) -> Floats:
-        """n times (n, 1) over 95 % of the nominal capacity; (n, 2) with currents of a pulse and as long a rest."""
-        current = float(c[self.conditions.index("current")])
-        if current == 0.0:
+        """n times (n, 1) over 95 % of the nominal capacity, or over a pulse and as long a relaxation."""
+        known = self.conditions.unpack(c)
+        if known["current"] == 0.0:
             raise ValueError("current is 0 A: a cell at rest has no discharge or pulse to follow; give a current")
-        if not self.pulse:
-            length = NOMINAL_SHARE * float(self.space["Q"].nominal) * HOUR / abs(current)
-            return np.linspace(0.0, length, n)[:, None]
-        length = float(c[self.conditions.index("duration")])
-        times = np.linspace(0.0, 2 * length, n)
-        return np.stack([times, np.where(times <= length, current, 0.0)], axis=1)
+        if self.pulse:
+            return np.linspace(0.0, 2 * known["duration"], n)[:, None]
+        length = NOMINAL_SHARE * float(self.space["Q"].nominal) * HOUR / abs(known["current"])
+        return np.linspace(0.0, length, n)[:, None]
 
     def experiments(self, table: Table, given: Mapping[str, float]) -> Experiment:
         """A measured discharge, charge or pulse as an experiment."""

@@ -27,7 +27,7 @@ RESTING = 0.01
 """Share of the largest current below which a cell rests."""
 JUMP = 0.1
 """Share of the largest current from which a change counts as a jump."""
-CLEARLY = 2.0
+CLEARLY = 5.0
 """How many times larger a neighbouring step of the voltage must be to say that the jump was there."""
 
 
@@ -142,9 +142,10 @@ def in_step(current: Floats, voltage: Floats, jump: float) -> Floats:
     steps = np.abs(np.diff(voltage, prepend=voltage[0], append=voltage[-1]))
     found = current.copy()
     for j in np.flatnonzero(jumps):
-        if steps[j - 1] > CLEARLY * steps[j] and not jumps[j - 1]:
+        before, here, behind = steps[j - 1 : j + 2]
+        if before > max(CLEARLY * here, behind) and not jumps[j - 1]:
             found[j - 1] = current[j]
-        elif steps[j + 1] > CLEARLY * steps[j] and not jumps[j + 1 : j + 2].any():
+        elif behind > max(CLEARLY * here, before) and not jumps[j + 1 : j + 2].any():
             found[j] = current[j - 1]
     return found
 
@@ -164,8 +165,8 @@ def _conditions(model: Reader, load: Load) -> tuple[dict[str, float], bool]:
 
 def _require_direction(table: Table, load: Load) -> None:
     """ValueError where the first current of one sign moves the voltage the wrong way."""
-    sign = np.sign(load.current[0])
-    run = slice(0, int(np.argmax(np.append(np.sign(load.current) != sign, True))))
+    other = np.sign(load.current[: load.loaded]) != np.sign(load.current[0])
+    run = slice(0, int(np.argmax(np.append(other, True))))
     level = float(np.mean(load.current[run]))
     if load.rested is not None:
         require_sign(table, level, bool(np.mean(load.voltage[run]) < load.rested))
