@@ -25,7 +25,7 @@ from twin.arrays import Array, detached, floored, like, namespace
 Values = Mapping[str, Array]
 
 SHARPNESS = 2
-"""Exponent of the knee. With 1, 2, 3 the first discharges of three NASA cells are met to 2.5, 1.6, 2.5 mV rms."""
+"""Exponent of the knee. With 1, 2, 3 the first discharges of NASA's B0005 to B0007 are met to 3.9, 1.6, 2.5 mV rms."""
 LEAST = 1e-9
 """State of charge below which the curve is a straight line, so that a draw of too small a capacity has a slope."""
 BRACKETS = 1.25 * np.linspace(0.0, 1.0, 41) ** 2
