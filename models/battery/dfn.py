@@ -148,7 +148,7 @@ class PorousCell:
 
     def valid(self, y: Floats) -> Mask:
         """True until the voltage first falls below the cut-off."""
-        return above_cut_off(self.porous.cell, y)
+        return above_cut_off(self.porous.cell.cut_off, y)
 
     def abscissa(self, c: Floats, n: int) -> Floats:
         """n times (n, 1) over the charge that an experiment spans."""

@@ -56,7 +56,7 @@ def read(model: Reader, cell: Cell, table: Table, given: Mapping[str, float], *,
     voltage = table.number("voltage", "V")
     current = table.number("current", "A")
     conditions, notes = model.conditions.unpack(model.conditions.nominal), []
-    start, rested = _rest_before(table, cell)
+    start, rested = rest_before(table, RESTING * cell.capacity)
     where = "before the first one"
     if start is None:
         start = float(times[0])
@@ -66,7 +66,7 @@ def read(model: Reader, cell: Cell, table: Table, given: Mapping[str, float], *,
     varying = sampled_current(times, current, CONSTANT_WITHIN)
     if varying is None:
         conditions["c_rate"] = level / cell.capacity
-        _check_sign(table, level, voltage)
+        require_sign(table, level, falling(voltage))
     elif constant:
         raise ValueError(
             f"{table.path}: this preset needs a constant current, but it varies between {current.min():g} and "
@@ -97,11 +97,17 @@ def read(model: Reader, cell: Cell, table: Table, given: Mapping[str, float], *,
     )
 
 
-def _check_sign(table: Table, level: float, voltage: Floats) -> None:
-    falls = np.mean(voltage[-max(1, len(voltage) // 10) :]) < np.mean(voltage[: max(1, len(voltage) // 10)])
+def falling(voltage: Floats) -> bool:
+    """Whether the last tenth of voltages in order of time lies below the first."""
+    tenth = max(1, len(voltage) // 10)
+    return bool(np.mean(voltage[-tenth:]) < np.mean(voltage[:tenth]))
+
+
+def require_sign(table: Table, level: float, falls: bool) -> None:
+    """ValueError unless the voltage falls under a current ``level`` > 0 [A] and rises under one < 0."""
     if level == 0:
         raise ValueError(f"{table.path}: the current is zero in every row; nothing can be learnt from a rest")
-    if (level > 0) != bool(falls):
+    if (level > 0) != falls:
         doing = "falls" if falls else "rises"
         raise ValueError(
             f"{table.path}: the current is {level:g} A but the voltage {doing}; current must be positive on "
@@ -109,11 +115,11 @@ def _check_sign(table: Table, level: float, voltage: Floats) -> None:
         )
 
 
-def _rest_before(table: Table, cell: Cell) -> tuple[float | None, float | None]:
-    """Time [s] and voltage [V] of the rest that precedes the first selected row, if one does."""
+def rest_before(table: Table, resting: float) -> tuple[float | None, float | None]:
+    """Time [s] and voltage [V] of the rest, at most ``resting`` [A], before the first selected row, if any."""
     before = table.before
     if before is None or not all(before.has(name) for name in ("time", "current", "voltage")):
         return None, None
-    if abs(before.number("current", "A")[0]) > RESTING * cell.capacity:
+    if abs(before.number("current", "A")[0]) > resting:
         return None, None
     return float(before.number("time", "s")[0]), float(before.number("voltage", "V")[0])

@@ -192,7 +192,7 @@ class DiffusionSPM:
 
     def valid(self, y: Floats) -> Mask:
         """True until the voltage first falls below the cut-off."""
-        return above_cut_off(self.cell, y)
+        return above_cut_off(self.cell.cut_off, y)
 
     def abscissa(self, c: Floats, n: int) -> Floats:
         """n times (n, 1) over the filling that training covers."""

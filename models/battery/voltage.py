@@ -33,9 +33,9 @@ def terminal_voltage(cell: Cell, draw: Draw, x_surface: Array, y_surface: Array,
     )
 
 
-def above_cut_off(cell: Cell, voltage: Floats) -> Mask:
-    """Where voltages (…, n, 1) in order of time have not yet fallen below the lower limit (…, n)."""
-    above = np.asarray(voltage)[..., 0] >= cell.cut_off
+def above_cut_off(limit: float, voltage: Floats) -> Mask:
+    """Where voltages (…, n, 1) in order of time have not yet fallen below the lower limit [V] (…, n)."""
+    above = np.asarray(voltage)[..., 0] >= limit
     mask: Mask = np.logical_and.accumulate(above, axis=-1)
     return mask
 
