@@ -37,17 +37,22 @@ class Errors:
 
 
 def fit_error(errors: Errors, centre: Floats, width: Floats) -> ErrorModel:
-    """The error model over ``joint``, whose coordinates are u = (joint - centre)/width (d,)."""
-    counted = np.isfinite(errors.values)
+    """The error model over ``joint``, whose coordinates are u = (joint - centre)/width (d,).
+
+    Solves without a single reference value do not count.
+    """
+    solved = np.isfinite(errors.values).any(axis=(1, 2))
+    joint, values = errors.joint[solved], errors.values[solved]
+    counted = np.isfinite(values)
     many = np.maximum(counted.sum(axis=0), 1)
-    bias = np.where(counted, errors.values, 0.0).sum(axis=0) / many
-    centred = np.where(counted, errors.values - bias, 0.0)
+    bias = np.where(counted, values, 0.0).sum(axis=0) / many
+    centred = np.where(counted, values - bias, 0.0)
     unit = np.sqrt(np.mean(centred**2, axis=(0, 1)))
     unit = np.where(unit > ROUNDING * np.abs(bias).max(axis=0), unit, 0.0)
     scaled = np.where(unit > 0, centred / np.where(unit > 0, unit, 1.0), 0.0)
     modes, scores = _patterns(scaled)
     left = np.where(counted, scaled - np.einsum("nr,mqr->nmq", scores, modes), np.nan)
-    basis = terms((errors.joint - centre) / width)
+    basis = terms((joint - centre) / width)
     means, log_scale = [], []
     for column in scores.T:
         rough = _spread_of(basis, _regress(basis, column).left_out)
