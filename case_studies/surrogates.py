@@ -152,9 +152,10 @@ def judged(surrogate: Surrogate, seed: int, holdout: int) -> Surrogate:
     The error model is fitted to solves at Sobol points and tried on independent draws.
     """
     model = surrogate.model
-    found = differences(surrogate, reference_solves(model, n=holdout, points=CURVE, seed=seed))
+    slide = surrogate.slide if model.recipe.sliding else None
+    found = differences(surrogate, reference_solves(model, n=holdout, points=CURVE, seed=seed), slide=slide)
     draws = (model.space + model.conditions).draw(holdout // 2, seed + 2)
-    independent = differences(surrogate, solves_at(model, draws, points=CURVE))
+    independent = differences(surrogate, solves_at(model, draws, points=CURVE), slide=slide)
     nominal = model.conditions.nominal
     fitted = error_model(model, found)
     errors = {

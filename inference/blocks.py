@@ -7,6 +7,7 @@ be integrated out.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,15 @@ from twin.experiment import Experiment
 from twin.inference.discrepancy import Discrepancy
 from twin.model import Forward, Observable, known_errors
 from twin.priors import HalfNormal
+from twin.slide import and_beyond, slide_of
 from twin.space import Floats, Parameter, Space, nearest
+
+
+class Curve(NamedTuple):
+    """Predictions y (*batch, n, q), and their slide (*batch, n, q) where the forward map's error asks for it."""
+
+    y: Array
+    slide: Array | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +55,19 @@ class Block:
         if self.columns == tuple(range(y.shape[-1])):
             return y
         return namespace(y).stack([y[..., j] for j in self.columns], axis=-1)
+
+    @property
+    def slides(self) -> bool:
+        """Whether the forward map's error slides along its curve."""
+        return self.error is not None and self.error.slides
+
+    def curve(self, forward: Forward, theta: Array) -> Curve:
+        """What the forward map predicts of the experiment at θ (*batch, p)."""
+        if not self.slides:
+            return Curve(self.observed(forward(theta, self.c, self.x)), None)
+        places = and_beyond(self.x)
+        y = self.observed(forward(theta, self.c, places))
+        return Curve(y[..., :-1, :], slide_of(y, places))
 
 
 def require_fit(forward: Forward, experiment: Experiment) -> None:

@@ -19,7 +19,8 @@ UNMEASURED = math.sqrt(low_rank.UNMEASURED)
 class Errors(NamedTuple):
     """At some θ, all (*batch, N): means, residuals and their scales, and which values were measured.
 
-    Residuals of values that were not measured are 0. ``filter`` is None where errors do not follow one another.
+    Residuals of values that were not measured are 0. ``filter`` is None where errors do not follow one another,
+    ``factor`` (*batch, N, R) where no patterns of errors are integrated out.
     """
 
     mean: Array
@@ -27,6 +28,7 @@ class Errors(NamedTuple):
     scale: Array
     mask: Array
     filter: Filter | None
+    factor: Array | None
 
 
 class Outputs(NamedTuple):
@@ -56,19 +58,21 @@ class Outputs(NamedTuple):
         return found - xp.matmul(through, xp.matrix_transpose(through))
 
 
-def errors(mean: Array, scale: Array, y: Array, mask: Array, filter_: Filter | None) -> Errors:
-    """The errors of data y and mask under means and scales, all (*batch, N); y is finite."""
+def errors(mean: Array, scale: Array, y: Array, mask: Array, *, filter_: Filter | None, factor: Array | None) -> Errors:
+    """The errors of data y and mask under means and scales, all (*batch, N), with patterns; y is finite."""
     xp = namespace(mean)
     residual = xp.where(mask, y - mean, xp.zeros_like(mean))
     if filter_ is not None:
         residual, scale = innovations(filter_, residual), autoregression.innovation_scale(filter_)
-    return Errors(mean, residual, xp.where(mask, scale, xp.full_like(scale, UNMEASURED)), mask, filter_)
+    return Errors(mean, residual, xp.where(mask, scale, xp.full_like(scale, UNMEASURED)), mask, filter_, factor)
 
 
-def with_patterns(of: Errors, factor: Array) -> low_rank.Correlated:
-    """Their joint law with patterns (*batch, N, R), under Gaussian noise."""
-    xp = namespace(factor)
-    counted = xp.where(of.mask[..., None], factor, xp.zeros_like(factor))
+def with_patterns(of: Errors) -> low_rank.Correlated | None:
+    """Their joint law with patterns, under Gaussian noise; None where there are none."""
+    if of.factor is None:
+        return None
+    xp = namespace(of.factor)
+    counted = xp.where(of.mask[..., None], of.factor, xp.zeros_like(of.factor))
     if of.filter is not None:
         counted = xp.matrix_transpose(innovations(of.filter, xp.matrix_transpose(counted)))
     return low_rank.correlated(of.residual, of.scale**2, counted)

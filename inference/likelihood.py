@@ -22,7 +22,7 @@ from twin.arrays import Array, like, namespace
 from twin.experiment import Experiment
 from twin.inference import autoregression, errors, low_rank
 from twin.inference.autoregression import Filter, Links, Order
-from twin.inference.blocks import Block, noise_scales, noise_space, prepare, require_fit, size_space
+from twin.inference.blocks import Block, Curve, noise_scales, noise_space, prepare, require_fit, size_space
 from twin.inference.discrepancy import Discrepancy
 from twin.inference.errors import Errors, Outputs, with_patterns
 from twin.inference.noise import Gaussian, Noise
@@ -123,24 +123,24 @@ class Likelihood:
         the surrogate error's, given θ and the data.
         """
         if not discrepancy or not self.patterns:
-            return self._cut(self._mean(theta))
+            return self._cut(self._mean(theta, self._curves(theta)))
         found = self._errors(theta, self.measured)
-        if not self.noise.gaussian:
+        law = with_patterns(found)
+        if law is None:
             return self._cut(found.mean)
-        factor = self._factor(theta)
-        return self._cut(found.mean + _times(factor, low_rank.coefficients(with_patterns(found, factor))))
+        return self._cut(found.mean + _times(found.factor, low_rank.coefficients(law)))
 
     def replicate(self, theta: Floats, seed: int) -> tuple[Floats, ...]:
         """New measurements drawn at each extended θ (*batch, P): (*batch, n, q) per experiment."""
         rng = np.random.default_rng(seed)
         parts = zip(self.predict(theta), self.scale(theta), self.disturbances(theta, rng), strict=True)
         new = tuple(mean + scale * error for mean, scale, error in parts)
-        if not self._integrated:
+        found = self._errors(theta, self.measured)
+        law = with_patterns(found)
+        if found.factor is None or law is None:
             return new
-        factor = self._factor(theta)
-        law = with_patterns(self._errors(theta, self.measured), factor)
-        normal = rng.standard_normal((*theta.shape[:-1], factor.shape[-1]))
-        around = self._cut(_times(factor, low_rank.scatter(law, normal)))
+        normal = rng.standard_normal((*theta.shape[:-1], found.factor.shape[-1]))
+        around = self._cut(_times(found.factor, low_rank.scatter(law, normal)))
         return tuple(n + a for n, a in zip(new, around, strict=True))
 
     def disturbances(self, theta: Floats, rng: np.random.Generator) -> tuple[Floats, ...]:
@@ -162,9 +162,10 @@ class Likelihood:
         for block in self.blocks:
             square = np.zeros((*theta.shape[:-1], *block.y.shape))
             if block.error is not None:
-                square = block.error.sd(own) ** 2
+                slide = block.curve(self.forward, own).slide if block.slides else None
+                square = block.error.sd(own, slide) ** 2
                 if self.surrogate_error is Treatment.NONE:
-                    square = square + block.error.mean(own) ** 2
+                    square = square + block.error.mean(own, slide) ** 2
             found.append(np.sqrt(square))
         return tuple(found)
 
@@ -174,7 +175,7 @@ class Likelihood:
         Where errors are correlated it is that of each value given all others, as cross-validation needs it.
         """
         found = self._errors(theta, self.measured)
-        terms = errors.left_out(found, self.noise, self._law(theta, found))
+        terms = errors.left_out(found, self.noise, with_patterns(found))
         starts = np.cumsum([0, *(b.y.size for b in self.blocks)])
         points = np.concatenate([b.points + start for b, start in zip(self.blocks, starts[:-1], strict=True)])
         return namespace(theta).take(terms, _index(points, theta), axis=-1)
@@ -188,7 +189,7 @@ class Likelihood:
         the forward map's answers.
         """
         found = self._errors(theta, self.measured if measured is None else measured, predicted)
-        law = self._law(theta, found)
+        law = with_patterns(found)
         if law is not None:
             return low_rank.log_density(law)
         return namespace(theta).sum(errors.one_by_one(found, self.noise), axis=-1)
@@ -196,28 +197,19 @@ class Likelihood:
     def outputs(self, theta: Array, measured: Measured | None = None) -> Outputs:
         """What Gauss-Newton (Fisher scoring) needs; of the data only the masks count."""
         found = self._errors(theta, self.measured if measured is None else measured)
-        return errors.outputs(found, self.noise, self._law(theta, found))
-
-    @property
-    def _integrated(self) -> bool:
-        """Whether there are coefficients to integrate out."""
-        return self.noise.gaussian and bool(self.patterns)
+        return errors.outputs(found, self.noise, with_patterns(found))
 
     def _errors(self, theta: Array, data: Measured, predicted: tuple[Array, ...] | None = None) -> Errors:
-        """Residuals of the data under the noise law; sampled patterns count as mean."""
-        mean, scale = self._mean(theta, predicted), self._scale(theta)
-        if self.patterns and not self.noise.gaussian:
-            mean = mean + sum(f.sampled(theta) for f in self.patterns)
+        """Residuals of the data under the noise law; patterns are integrated out, or count as mean where sampled."""
+        curves = self._curves(theta, predicted)
+        slides = [curve.slide for curve in curves]
+        mean, scale, factor = self._mean(theta, curves), self._scale(theta), None
+        if self.patterns and self.noise.gaussian:
+            factor = namespace(theta).concat([f.factor(theta, slides) for f in self.patterns], axis=-1)
+        elif self.patterns:
+            mean = mean + sum(f.sampled(theta, slides) for f in self.patterns)
         filter_ = self._filter(theta, data, scale) if self.autoregressive else None
-        return errors.errors(mean, scale, *self._data(theta, data), filter_)
-
-    def _law(self, theta: Array, found: Errors) -> low_rank.Correlated | None:
-        """Their joint law where patterns are integrated out."""
-        return with_patterns(found, self._factor(theta)) if self._integrated else None
-
-    def _factor(self, theta: Array) -> Array:
-        """The patterns (*batch, N, R) at all points."""
-        return namespace(theta).concat([f.factor(theta) for f in self.patterns], axis=-1)
+        return errors.errors(mean, scale, *self._data(theta, data), filter_=filter_, factor=factor)
 
     def _filter(self, theta: Array, data: Measured, scale: Array) -> Filter:
         """The map to innovations of residuals whose scale is (*batch, N)."""
@@ -234,17 +226,25 @@ class Likelihood:
         batch = (*theta.shape[:-1], y.shape[-1])
         return xp.broadcast_to(y, batch), xp.broadcast_to(mask, batch)
 
-    def _mean(self, theta: Array, predicted: tuple[Array, ...] | None = None) -> Array:
+    def _curves(self, theta: Array, predicted: tuple[Array, ...] | None = None) -> tuple[Curve, ...]:
+        """What the forward map predicts, or is said to; a slide is always that of its own curve."""
+        own, counted = theta[..., : len(self.forward.space)], self.surrogate_error is not Treatment.NONE
+        found = []
+        for i, block in enumerate(self.blocks):
+            asked = predicted is None or (counted and block.slides)
+            curve = block.curve(self.forward, own) if asked else Curve(None, None)
+            found.append(curve if predicted is None else curve._replace(y=predicted[i]))
+        return tuple(found)
+
+    def _mean(self, theta: Array, curves: Sequence[Curve]) -> Array:
         """f - b (*batch, N)."""
-        xp = namespace(theta)
         own = theta[..., : len(self.forward.space)]
         parts = []
-        for i, block in enumerate(self.blocks):
-            y = block.observed(self.forward(own, block.c, block.x)) if predicted is None else predicted[i]
+        for block, (y, slide) in zip(self.blocks, curves, strict=True):
             if block.error is not None and self.surrogate_error is not Treatment.NONE:
-                y = y - block.error.mean(own)
+                y = y - block.error.mean(own, slide)
             parts.append(flat(y))
-        return xp.concat(parts, axis=-1)
+        return namespace(theta).concat(parts, axis=-1)
 
     def _scale(self, theta: Array) -> Array:
         """√(σ² + ς² + r²) (*batch, N)."""

@@ -19,10 +19,14 @@ CENTRAL = 1.6448536269514722
 
 @dataclass(frozen=True, eq=False)
 class Differences:
-    """Forward map minus reference (N, n, q) on held-out points, NaN where the reference had ended."""
+    """Forward map minus reference (N, n, q) on held-out points, NaN where the reference had ended.
+
+    ``slide`` (N, n, q) is what a relative error of the abscissa is worth there, None where errors do not slide.
+    """
 
     solves: Solves
     values: Floats
+    slide: Floats | None = None
 
 
 def reference_solves(
@@ -45,21 +49,39 @@ def solves_at(model: Model, joint: Floats, *, points: int, progress: Callable[[i
     return Solves(theta, c, x, np.stack(y))
 
 
-def differences(forward: Callable[[Floats, Floats, Floats], Floats], solves: Solves) -> Differences:
-    """The map minus the reference on every solve."""
+Map = Callable[[Floats, Floats, Floats], Floats]
+
+
+def differences(forward: Map, solves: Solves, *, slide: Map | None = None) -> Differences:
+    """The map minus the reference on every solve; ``slide`` (``Surrogate.slide``) where errors do."""
     predicted = [
         to_numpy(forward(theta[None], c, x))[0] for theta, c, x in zip(solves.theta, solves.c, solves.x, strict=True)
     ]
-    return Differences(solves, np.stack(predicted) - solves.y)
+    values = np.stack(predicted) - solves.y
+    return Differences(solves, values, None if slide is None else _slides(slide, solves, values))
+
+
+def _slides(slide: Map, solves: Solves, values: Floats) -> Floats:
+    """(N, n, q), of each curve as far as its reference goes, as a measured one would be; NaN elsewhere."""
+    found = np.full(values.shape, np.nan)
+    known = np.isfinite(values)
+    for i in range(len(values)):
+        counted = known[i].any(axis=1)
+        if counted.any():
+            found[i, counted] = to_numpy(slide(solves.theta[i : i + 1], solves.c[i], solves.x[i, counted]))[0]
+    return found
 
 
 def error_model(model: Model, found: Differences) -> ErrorModel:
     """The error as a random function of parameters, conditions and abscissa, fitted to the held-out points.
 
     Where a model's recipe says that errors are stationary, one bias and one standard deviation of each observable.
+    ValueError where it says that they slide, and the differences do not know how far.
     """
     if isinstance(model, Trainable) and model.recipe.stationary:
         return stationary_errors(found, len(model.space) + len(model.conditions))
+    if isinstance(model, Trainable) and model.recipe.sliding and found.slide is None:
+        raise ValueError(f"errors of {model.name} slide: expected differences(..., slide=surrogate.slide), got none")
     return fit_error(_errors(found), *reach_of(model.space + model.conditions))
 
 
@@ -89,7 +111,7 @@ def error_calibration(model: Model, errors: ErrorModel, found: Differences) -> d
 
 
 def _errors(found: Differences) -> Errors:
-    return Errors(np.concatenate([found.solves.theta, found.solves.c], axis=1), found.values)
+    return Errors(np.concatenate([found.solves.theta, found.solves.c], axis=1), found.values, found.slide)
 
 
 def error_table(model: Model, found: Differences) -> dict[str, dict[str, Any]]:
@@ -112,9 +134,7 @@ def error_table(model: Model, found: Differences) -> dict[str, dict[str, Any]]:
     return table
 
 
-def gradient_error(
-    forward: Callable[[Floats, Floats, Floats], Floats], model: Model, *, n: int, seed: int, step: float = 1e-3
-) -> dict[str, float]:
+def gradient_error(forward: Map, model: Model, *, n: int, seed: int, step: float = 1e-3) -> dict[str, float]:
     """Error of dy/dθ against central differences of the reference, relative to their size, by parameter.
 
     Both sides are differenced with the same step (a share of each parameter's range), so that the truncation

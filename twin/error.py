@@ -6,6 +6,10 @@ With u the parameters and conditions in units of their prior's width and s the a
 
 The patterns φ_k carry what is correlated over the abscissa, r what is left; a_k, log s_k and log g are polynomials
 of u, of degree 0 where nothing depends on it. The covariance is Σ_k s_k² φ_k φ_kᵀ + g² diag(r²).
+
+An error that slides has one pattern more, φ = x ∂f/∂x of the predicted curve itself (``slide.py``): its coefficient is
+a relative error of the abscissa, which costs nothing where f is flat and much where f ends in a wall. The abscissa is
+one and the same for all observables.
 """
 
 import math
@@ -25,32 +29,52 @@ REACH = 1.5
 class ForwardError:
     """The error at one set of conditions and abscissae, of n points and q observables.
 
-    ``bias`` and ``rest`` (n, q), ``modes`` (n, q, r); ``coefficients`` maps θ (*batch, p) of any array library to
-    a (*batch, r) and to (s, g) (*batch, r + 1).
+    ``bias`` and ``rest`` (n, q), ``modes`` (n, q, r) the patterns that do not depend on θ; ``coefficients`` maps θ
+    (*batch, p) of any array library to a (*batch, R) and to (s, g) (*batch, R + 1). R is r, or r + 1 of an error that
+    ``slides``: this one asks for the ``slide`` (*batch, n, q) of the curve predicted at θ, its last pattern.
     """
 
     bias: Floats
     rest: Floats
     modes: Floats
     coefficients: Callable[[Array], tuple[Array, Array]]
+    slides: bool = False
 
-    def mean(self, theta: Array) -> Array:
+    @property
+    def count(self) -> int:
+        """R, how many patterns there are."""
+        return int(self.modes.shape[-1]) + self.slides
+
+    def patterns(self, theta: Array, slide: Array | None = None) -> Array:
+        """φ_k (n, q, R), of an error that slides (*batch, n, q, R). ValueError where it does and ``slide`` is None."""
+        modes = like(self.modes, theta)
+        if not self.slides:
+            return modes
+        if slide is None:
+            raise ValueError("this error slides along the predicted curve: expected the curve's slide, got none")
+        xp, batch = namespace(theta), (*slide.shape[:-2], *modes.shape)
+        return xp.concat([xp.broadcast_to(modes, batch), slide[..., None]], axis=-1)
+
+    def mean(self, theta: Array, slide: Array | None = None) -> Array:
         """b + Σ a_k φ_k (*batch, n, q)."""
-        return like(self.bias, theta) + _spread(self.modes, self.coefficients(theta)[0])
+        return like(self.bias, theta) + _spread(self.patterns(theta, slide), self.coefficients(theta)[0])
 
-    def factor(self, theta: Array) -> Array:
-        """Columns s_k φ_k of the correlated part (*batch, n, q, r)."""
-        scale = self.coefficients(theta)[1][..., :-1]
-        return like(self.modes, theta) * scale[..., None, None, :]
+    def factor(self, theta: Array, slide: Array | None = None) -> Array:
+        """Columns s_k φ_k of the correlated part (*batch, n, q, R)."""
+        return self.patterns(theta, slide) * self.sizes(theta)[..., None, None, :]
+
+    def sizes(self, theta: Array) -> Array:
+        """s_k (*batch, R)."""
+        return self.coefficients(theta)[1][..., :-1]
 
     def variance(self, theta: Array) -> Array:
         """g² r² (*batch, n, q), what is not correlated."""
         return (self.coefficients(theta)[1][..., -1, None, None] * like(self.rest, theta)) ** 2
 
-    def sd(self, theta: Array) -> Array:
+    def sd(self, theta: Array, slide: Array | None = None) -> Array:
         """Standard deviation of all of it (*batch, n, q)."""
         xp = namespace(theta)
-        return xp.sqrt(self.variance(theta) + xp.sum(self.factor(theta) ** 2, axis=-1))
+        return xp.sqrt(self.variance(theta) + xp.sum(self.factor(theta, slide) ** 2, axis=-1))
 
     def of(self, columns: tuple[int, ...]) -> "ForwardError":
         """The error of some of the observables."""
@@ -67,7 +91,8 @@ class ErrorModel:
     """The tables behind it, from held-out solves (see ``error_fit.py``), m rows over ``fraction`` (m,).
 
     ``bias`` and ``rest`` (m, q), ``modes`` (m, q, r); ``centre`` and ``width`` (d,) make u of parameters and
-    conditions; ``mean`` (f, r) and ``log_scale`` (f, r + 1) are the polynomials' coefficients, f terms each.
+    conditions; ``mean`` (f, R) and ``log_scale`` (f, R + 1) are the polynomials' coefficients, f terms each. R is r, or
+    r + 1 where the error slides.
     """
 
     fraction: Floats
@@ -78,6 +103,11 @@ class ErrorModel:
     width: Floats
     mean: Floats
     log_scale: Floats
+
+    @property
+    def slides(self) -> bool:
+        """Whether the last of the polynomials belongs to the predicted curve's slide."""
+        return bool(self.mean.shape[-1] > self.modes.shape[-1])
 
     def at(self, c: Floats, fraction: Floats) -> ForwardError:
         """The error under conditions c (k,) at scaled abscissae (n,)."""
@@ -96,7 +126,7 @@ class ErrorModel:
             mean, log_scale = (_polynomial(u, table) for table in (self.mean, self.log_scale))
             return mean, xp.exp(log_scale)
 
-        return ForwardError(over(self.bias), over(self.rest), over(self.modes), coefficients)
+        return ForwardError(over(self.bias), over(self.rest), over(self.modes), coefficients, self.slides)
 
 
 def uncorrelated(fraction: Floats, bias: Floats, sd: Floats, d: int) -> ErrorModel:
@@ -136,7 +166,6 @@ def _polynomial(u: Array, table: Floats) -> Array:
     return xp.matmul(basis[..., None, :], like(table, u))[..., 0, :]
 
 
-def _spread(modes: Floats, weights: Array) -> Array:
-    """Σ_k w_k φ_k (*batch, n, q) of weights (*batch, r)."""
-    xp = namespace(weights)
-    return xp.sum(like(modes, weights) * weights[..., None, None, :], axis=-1)
+def _spread(patterns: Array, weights: Array) -> Array:
+    """Σ_k w_k φ_k (*batch, n, q) of patterns (n, q, R) or (*batch, n, q, R) and weights (*batch, R)."""
+    return namespace(weights).sum(patterns * weights[..., None, None, :], axis=-1)

@@ -3,6 +3,13 @@
 Patterns are the principal components of the scaled errors. Each component's coefficient, and what the patterns
 leave, gets a mean and a spread that may depend on parameters and conditions: constant, linear or quadratic by ridge
 regression, whichever predicts best a point that was left out.
+
+Errors that slide are first relieved of δ_i p_i, with p_i the slide of curve i (``slide.py``) and
+
+    δ_i = Σ p_i e_i/Σ p_i²,
+
+where steep places outweigh flat ones by the square of their slope. δ is then one coefficient more. To fit a smooth
+curve to the flat errors beside it made δ uncertain where nothing is steep, and the error model worse.
 """
 
 from dataclasses import dataclass
@@ -30,26 +37,34 @@ TINY = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Errors:
-    """Forward map minus reference ``values`` (N, m, q), NaN where there is no reference, at ``joint`` (N, d)."""
+    """Forward map minus reference ``values`` (N, m, q), NaN where there is no reference, at ``joint`` (N, d).
+
+    ``slide`` (N, m, q) is the forward map's where errors slide.
+    """
 
     joint: Floats
     values: Floats
+    slide: Floats | None = None
 
 
 def fit_error(errors: Errors, centre: Floats, width: Floats) -> ErrorModel:
-    """The error model over ``joint``, whose coordinates are u = (joint - centre)/width (d,)."""
-    counted = np.isfinite(errors.values)
+    """The error model over ``joint``, whose coordinates are u = (joint - centre)/width (d,).
+
+    Solves without a single reference value do not count.
+    """
+    joint, values, slides = _apart(errors)
+    counted = np.isfinite(values)
     many = np.maximum(counted.sum(axis=0), 1)
-    bias = np.where(counted, errors.values, 0.0).sum(axis=0) / many
-    centred = np.where(counted, errors.values - bias, 0.0)
+    bias = np.where(counted, values, 0.0).sum(axis=0) / many
+    centred = np.where(counted, values - bias, 0.0)
     unit = np.sqrt(np.mean(centred**2, axis=(0, 1)))
     unit = np.where(unit > ROUNDING * np.abs(bias).max(axis=0), unit, 0.0)
     scaled = np.where(unit > 0, centred / np.where(unit > 0, unit, 1.0), 0.0)
     modes, scores = _patterns(scaled)
     left = np.where(counted, scaled - np.einsum("nr,mqr->nmq", scores, modes), np.nan)
-    basis = terms((errors.joint - centre) / width)
+    basis = terms((joint - centre) / width)
     means, log_scale = [], []
-    for column in scores.T:
+    for column in [*scores.T, *slides]:
         rough = _spread_of(basis, _regress(basis, column).left_out)
         means.append(_regress(basis, column, np.exp(basis @ rough)))
         log_scale.append(_spread_of(basis, means[-1].left_out))
@@ -74,9 +89,10 @@ def standardised(model: ErrorModel, errors: Errors, p: int) -> Floats:
     NaN where there is no reference; no error where none is expected counts as 0.
     """
     rows = []
-    for joint, values in zip(errors.joint, errors.values, strict=True):
+    slides = [None] * len(errors.joint) if errors.slide is None else errors.slide
+    for joint, values, slide in zip(errors.joint, errors.values, slides, strict=True):
         at = model.at(joint[p:], model.fraction)
-        away, sd = values - at.mean(joint[:p]), at.sd(joint[:p])
+        away, sd = values - at.mean(joint[:p], slide), at.sd(joint[:p], slide)
         with np.errstate(divide="ignore"):
             rows.append(np.where(away == 0, 0.0, away / sd))
     return np.stack(rows)
@@ -86,6 +102,22 @@ def reach_of(space: Space) -> tuple[Floats, Floats]:
     """Centre and half-width (d,) of the prior's central 98 %: u = ±1 at its ends."""
     low, high = (space.from_unit(np.full((1, len(space)), level))[0] for level in (0.01, 0.99))
     return 0.5 * (low + high), 0.5 * (high - low)
+
+
+def _apart(errors: Errors) -> tuple[Floats, Floats, list[Floats]]:
+    """``joint`` and ``values`` of solves with a reference, without what slides of them, and δ (N,) where errors do."""
+    solved = np.isfinite(errors.values).any(axis=(1, 2))
+    joint, values = errors.joint[solved], errors.values[solved]
+    if errors.slide is None:
+        return joint, values, []
+    slide = errors.slide[solved]
+    counted = np.isfinite(values) & np.isfinite(slide)
+    e, p = np.where(counted, values, 0.0), np.where(counted, slide, 0.0)
+    square = np.sum(e**2, axis=(0, 1)) / np.maximum(counted.sum(axis=(0, 1)), 1)
+    weight = 1 / np.where(square > 0, square, np.inf)
+    power = np.sum(weight * p**2, axis=(1, 2))
+    delta = np.sum(weight * p * e, axis=(1, 2)) / np.where(power > 0, power, np.inf)
+    return joint, values - delta[:, None, None] * slide, [delta]
 
 
 def _patterns(scaled: Floats) -> tuple[Floats, Floats]:

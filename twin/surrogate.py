@@ -23,11 +23,13 @@ from twin.atomic import replaced
 from twin.error import ErrorModel, ForwardError, uncorrelated
 from twin.model import Coordinate, Fields, Observable
 from twin.networks import Network
+from twin.slide import and_beyond, slide_of
 from twin.space import Floats, Space
 from twin.specification import network_from, specification_of
 from twin.training.build import Trainable
 
-VERSION = 2
+VERSION, UNSLID = 3, 2
+"""Of the format: the newest that is read, and the one of files whose errors do not slide, as older programs read it."""
 HEADER = "twincal"
 PROBES = 4
 BOX_SLACK = 1e-3
@@ -85,6 +87,11 @@ class Surrogate:
             _require_box(self.space, theta)
         return self.model.observe(self.fields(theta, c), theta, c, x)
 
+    def slide(self, theta: Array, c: Array, x: Floats) -> Array:
+        """What a relative error of the first coordinate is worth (*batch, n, q): x ∂f/∂x, as ``slide.py`` has it."""
+        places = and_beyond(x)
+        return slide_of(self.model.observe(self.fields(theta, c), theta, c, places), places)
+
     def error(self, c: Array, x: Array) -> ForwardError:
         """The surrogate minus the reference solver, from held-out solves.
 
@@ -128,7 +135,7 @@ def save(surrogate: Surrogate, path: Path) -> None:
         tensors |= {f"error.{key}": np.ascontiguousarray(v) for key, v in vars(surrogate.errors).items()}
     trained_as = surrogate.model.trained_as
     header = {
-        "version": VERSION,
+        "version": VERSION if surrogate.errors is not None and surrogate.errors.slides else UNSLID,
         "model": trained_as.name,
         "preset": trained_as.preset,
         "definition": digest_of(trained_as),

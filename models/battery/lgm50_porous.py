@@ -102,6 +102,7 @@ RECIPE = Recipe(
     own_solves=16384,
     scale=1e-3,
     robust=True,
+    sliding=True,
 )
 
 wide = PorousCell(

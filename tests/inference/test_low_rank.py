@@ -196,7 +196,7 @@ def test_an_orthogonal_discrepancy_does_not_move_the_parameters(voltage_only: An
     best = sample_laplace(density_of(plain), seed=0).theta.reshape(-1, 3).mean(axis=0)[:2]
     gap = Discrepancy({"voltage": 0.05}, orthogonal_at=best)
     orthogonal = replace(plain, discrepancy=gap)
-    weighted = sensitivities(voltage_only, plain.blocks, best).T @ orthogonal.patterns[0].rows
+    weighted = sensitivities(voltage_only, plain.blocks, best).T @ orthogonal.patterns[0].columns(best, [None])
     np.testing.assert_allclose(weighted, 0.0, atol=1e-10)
 
     free = replace(plain, discrepancy=replace(gap, orthogonal_at=None))

@@ -178,6 +178,18 @@ def test_a_march_is_a_discharge() -> None:
         march(LG_M50_POROUS, Draw(-5.0, 298.15, 0.5, 0.5), until=2.5)
 
 
+def test_a_presets_curve_slides_as_that_of_the_network_it_shares() -> None:
+    theta, c = soh6.space.pack(AGED)[None], soh6.conditions.nominal
+    x = soh6.abscissa(c, 40)
+    mine, theirs = (forward_of(model) for model in (soh6, wide))
+    assert isinstance(mine, Surrogate)
+    assert isinstance(theirs, Surrogate)
+    slide = mine.slide(theta, c, x)
+    np.testing.assert_allclose(slide, theirs.slide(soh6.as_trained(theta), c, x), rtol=1e-10, atol=1e-12)
+    assert np.all(slide[0, 1:, 0] < 0), "a discharge falls"
+    assert slide[0, -1, 0] < 10 * np.median(slide), "and ends in a wall"
+
+
 def test_collocated_cells_can_start() -> None:
     points = torch.rand((400, wide.dimension), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     theta, c, _ = (part.numpy() for part in wide.collocate(points))

@@ -1,5 +1,5 @@
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from twin.acceptance import (
 from twin.arrays import Array
 from twin.experiment import Experiment
 from twin.model import Coordinate, Fields, Mask, Model, Observable
+from twin.models.battery.nrel import pinnstripes2
 from twin.priors import HalfNormal, Uniform
 from twin.space import Floats, Parameter, Space
 from twin.table import Table
@@ -126,6 +127,30 @@ def test_the_table_gives_percentiles_of_the_rms_per_curve() -> None:
     assert row["p99"] == pytest.approx(np.percentile(rms, 99))
     assert row["bias"] == pytest.approx(3.5 * 50.5)
     assert row["largest"] == pytest.approx(400.0)
+
+
+def test_the_slide_is_taken_as_far_as_each_reference_goes() -> None:
+    solves = reference_solves(MODEL, n=N, points=POINTS, seed=1)
+    asked: list[int] = []
+
+    def slide(theta: Floats, c: Floats, x: Floats) -> Floats:
+        asked.append(len(x))
+        return x[None] * [[1.0, 2.0]]
+
+    found = differences(MODEL.simulate, solves, slide=slide).slide
+    counted = np.isfinite(solves.y[..., 0])
+    assert found is not None
+    assert asked == counted.sum(axis=1).tolist()
+    assert 0 < counted.sum() < counted.size
+    np.testing.assert_allclose(found[..., 1], np.where(counted, 2 * solves.x[..., 0], np.nan))
+
+
+def test_a_model_whose_errors_slide_is_refused_differences_that_do_not() -> None:
+    model = replace(pinnstripes2, recipe=replace(pinnstripes2.recipe, sliding=True))
+    none = np.empty((0, POINTS, 1))
+    found = Differences(Solves(np.empty((0, 2)), np.empty((0, 3)), none, none), none)
+    with pytest.raises(ValueError, match=r"errors of battery_spm slide.*slide=surrogate\.slide"):
+        error_model(model, found)
 
 
 def test_a_map_with_the_right_slopes_has_no_gradient_error_and_one_with_none_has_all_of_it() -> None:

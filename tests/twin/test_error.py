@@ -120,3 +120,12 @@ def test_a_constant_error_is_what_was_given_and_can_be_cut() -> None:
     np.testing.assert_array_equal(error.mean(theta), np.broadcast_to(bias, (4, 3, 2)))
     np.testing.assert_allclose(error.sd(theta), np.broadcast_to(sd, (4, 3, 2)))
     np.testing.assert_array_equal(error.of((1,)).mean(theta)[..., 0], np.broadcast_to(bias[:, 1], (4, 3)))
+
+
+def test_solves_without_a_reference_change_nothing() -> None:
+    errors, lost = made(200, seed=6), made(50, seed=7)
+    model = fit(JOINT, errors)
+    joint = np.concatenate([errors.joint, lost.joint])
+    more = fit(JOINT, Errors(joint, np.concatenate([errors.values, np.full_like(lost.values, np.nan)])))
+    for name, table in vars(model).items():
+        np.testing.assert_array_equal(vars(more)[name], table)

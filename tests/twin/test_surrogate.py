@@ -12,10 +12,10 @@ import safetensors
 import safetensors.numpy
 import torch
 
-from twin.error import uncorrelated
+from twin.error import ErrorModel, uncorrelated
 from twin.models.battery.nrel import pinnstripes2
 from twin.networks import MLP, Stack
-from twin.surrogate import HEADER, VERSION, Surrogate, digest_of, load, read_header, save, weights_to_numpy
+from twin.surrogate import HEADER, UNSLID, VERSION, Surrogate, digest_of, load, read_header, save, weights_to_numpy
 from twin.training.build import Trainable
 
 jax.config.update("jax_enable_x64", True)
@@ -77,6 +77,43 @@ def test_the_error_model_travels_with_the_file_and_is_interpolated_over_the_expe
     np.testing.assert_allclose(found.sd(THETA)[:, :, 0], np.tile([0.0, 1e-3, 1e-3], (4, 1)), atol=1e-15)
     with pytest.raises(ValueError, match="error was never measured"):
         replace(loaded, errors=None).error(C, X)
+
+
+def sliding() -> Surrogate:
+    """One whose error has a pattern and slides."""
+    errors = ErrorModel(
+        np.array([0.0, 1.0]), np.zeros((2, 1)), np.full((2, 1), 1e-3), np.ones((2, 1, 1)), np.zeros(5), np.ones(5),
+        np.array([[0.0, 1e-3]]), np.log([[1e-3, 2e-3, 1.0]]),
+    )  # fmt: skip
+    return replace(untrained(), errors=errors)
+
+
+def test_an_error_that_slides_travels_with_the_file_and_older_programs_are_told(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    save(sliding(), first)
+    save(load(first, MODEL), second)
+    assert first.read_bytes() == second.read_bytes()
+    assert read_header(first)["version"] == VERSION
+    found, slide = load(first, MODEL).error(C, X), sliding().slide(THETA, C, X)
+    assert found.slides
+    np.testing.assert_allclose(found.mean(THETA, slide), 1e-3 * slide)
+    np.testing.assert_allclose(found.factor(THETA, slide)[..., -1], 2e-3 * slide)
+
+
+def test_files_whose_errors_do_not_slide_are_as_they_were(written: Path) -> None:
+    assert read_header(written)["version"] == UNSLID == 2
+    assert not load(written, MODEL).error(C, X).slides
+    assert set(vars(uncorrelated(np.zeros(1), np.zeros((1, 1)), np.zeros((1, 1)), 1))) == {
+        "fraction", "bias", "rest", "modes", "centre", "width", "mean", "log_scale",
+    }  # fmt: skip
+
+
+def test_the_slide_is_that_of_the_predicted_curve() -> None:
+    surrogate, x = untrained(), np.linspace(100.0, 800.0, 60)[:, None]
+    change = surrogate(THETA, C, 1.001 * x) - surrogate(THETA, C, 0.999 * x)
+    slide = surrogate.slide(THETA, C, x)
+    np.testing.assert_allclose(slide, change / 0.002, atol=0.05 * np.abs(slide).max())
+    np.testing.assert_allclose(surrogate.slide(THETA[1:2], C, x[::-1]), slide[1:2, ::-1], rtol=1e-9)
 
 
 def content() -> bytes:

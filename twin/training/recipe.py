@@ -25,3 +25,6 @@ class Recipe:
     """Whether misfits to solutions above ``scale`` count by their size and not its square."""
     stationary: bool = False
     """Whether errors have one law along the whole abscissa: those of a record come with its inputs, at any time."""
+    sliding: bool = False
+    """Whether errors include a relative error of the abscissa, which counts by the predicted curve's slope: those of a
+    discharge whose voltage falls into a wall, a little early or late."""
