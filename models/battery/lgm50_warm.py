@@ -95,6 +95,7 @@ warm = PorousCell(
         own_solves=8192,
         scale=(1e-3, 0.1),
         robust=True,
+        sliding=True,
     ),
     coordinates=lgm50_porous.wide.coordinates,
     observables=(*lgm50_porous.wide.observables, CELL_TEMPERATURE),
