@@ -135,10 +135,12 @@ class Likelihood:
         rng = np.random.default_rng(seed)
         parts = zip(self.predict(theta), self.scale(theta), self.disturbances(theta, rng), strict=True)
         new = tuple(mean + scale * error for mean, scale, error in parts)
+        if not self.patterns or not self.noise.gaussian:
+            return new
         found = self._errors(theta, self.measured)
         law = with_patterns(found)
-        if found.factor is None or law is None:
-            return new
+        assert found.factor is not None
+        assert law is not None
         normal = rng.standard_normal((*theta.shape[:-1], found.factor.shape[-1]))
         around = self._cut(_times(found.factor, low_rank.scatter(law, normal)))
         return tuple(n + a for n, a in zip(new, around, strict=True))
