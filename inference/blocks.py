@@ -7,6 +7,7 @@ be integrated out.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from twin.experiment import Experiment
 from twin.inference.discrepancy import Discrepancy
 from twin.model import Forward, Observable, known_errors
 from twin.priors import HalfNormal
-from twin.slide import and_beyond, slide_of
+from twin.slide import Ahead, ahead_of, and_beyond, slide_along
 from twin.space import Floats, Parameter, Space, nearest
 
 
@@ -35,20 +36,25 @@ class Block:
 
     ``columns`` picks its observables from the forward map's; ``y`` is 0 where ``mask`` is False; ``own`` (n, q) is
     the measurement's own variance; ``error`` the forward map's, of these observables; ``noise`` gives the index of
-    each observable's noise scale in the extended θ, None where ``own`` is all of its noise; ``points`` are the measured
-    values' positions in the flattened (n q).
+    each observable's noise scale in the extended θ, None where ``own`` is all of its noise; ``ahead`` says where a step
+    ahead of each abscissa lies, None where the forward map's error does not slide along its curve.
     """
 
     experiment: Experiment
-    c: Floats
-    x: Floats
+    c: Array
+    x: Array
     columns: tuple[int, ...]
-    y: Floats
-    mask: npt.NDArray[np.bool_]
-    own: Floats
+    y: Array
+    mask: Array
+    own: Array
     error: ForwardError | None
     noise: tuple[int | None, ...]
-    points: npt.NDArray[np.int64]
+    ahead: Ahead | None = None
+
+    @cached_property
+    def points(self) -> npt.NDArray[np.int64]:
+        """The measured values' positions in the flattened (n q)."""
+        return np.flatnonzero(self.mask.ravel())
 
     def observed(self, y: Array) -> Array:
         """The experiment's observables (*batch, n, q) of all that the forward map gives."""
@@ -59,15 +65,14 @@ class Block:
     @property
     def slides(self) -> bool:
         """Whether the forward map's error slides along its curve."""
-        return self.error is not None and self.error.slides
+        return self.ahead is not None
 
     def curve(self, forward: Forward, theta: Array) -> Curve:
         """What the forward map predicts of the experiment at θ (*batch, p)."""
-        if not self.slides:
+        if self.ahead is None:
             return Curve(self.observed(forward(theta, self.c, self.x)), None)
-        places = and_beyond(self.x)
-        y = self.observed(forward(theta, self.c, places))
-        return Curve(y[..., :-1, :], slide_of(y, places))
+        y = self.observed(forward(theta, self.c, and_beyond(self.x)))
+        return Curve(y[..., :-1, :], slide_along(y, self.ahead))
 
 
 def require_fit(forward: Forward, experiment: Experiment) -> None:
@@ -161,7 +166,7 @@ def prepare(forward: Forward, experiment: Experiment, space: Space, *, noise_per
         own=_own_error(experiment, measured) ** 2,
         error=None if error is None else error.of(columns),
         noise=tuple(None if o.noise is None else space.index(noise_name(o.name, owner)) for o in measured),
-        points=np.flatnonzero(mask.ravel()),
+        ahead=ahead_of(and_beyond(experiment.x)) if error is not None and error.slides else None,
     )
 
 

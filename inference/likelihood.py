@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from twin.arrays import Array, like, namespace
+from twin.arrays import Array, concrete, like, namespace
 from twin.experiment import Experiment
 from twin.inference import autoregression, errors, low_rank
 from twin.inference.autoregression import Filter, Links, Order
@@ -257,7 +257,7 @@ class Likelihood:
             sigma = noise_scales(block, theta)[..., None, :]
             shape = (*theta.shape[:-1], *block.y.shape)
             widened = block.error is not None and self.surrogate_error is Treatment.MARGINALISED
-            if not widened and not np.any(block.own):
+            if not widened and concrete(block.own) and not np.any(block.own):
                 parts.append(flat(xp.broadcast_to(sigma, shape)))
                 continue
             variance = sigma**2 + like(block.own, theta)

@@ -5,7 +5,7 @@ information (or the Hessian), V its eigenvectors and g the gradient, a step is V
 0, λ and its neighbours and keeps the best (Levenberg 1944, Marquardt 1963).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from twin.inference.likelihood import Measured
 from twin.inference.modes import FLATTEST
 from twin.inference.split_t import Rows
-from twin.inference.unit_density import UnitDensity, of_rows
+from twin.inference.unit_density import UnitDensity
+from twin.inference.unit_likelihood import Data, Row, of_rows, one_unit
 from twin.space import Floats
 
 LANES = 32
@@ -63,7 +63,7 @@ class Climb:
     def polish(self) -> Program:
         """POLISH Newton steps and the Hessian at the end."""
 
-        def run(at: Climbers, data: Measured) -> Climbers:
+        def run(at: Climbers, data: Sequence[Row]) -> Climbers:
             done = _iterate(self.density, at, data, self._newton, POLISH)
             curvature, gradient = self._newton(done, data)
             return done._replace(curvature=curvature, decrement=_decrement(curvature, gradient))
@@ -77,12 +77,13 @@ class Climb:
         compiled: Program = jax.jit(self._fisher)
         return compiled
 
-    def _fisher(self, u: jax.Array, data: Measured) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def _fisher(self, u: jax.Array, data: Sequence[Row]) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Fisher information plus the prior's curvature (L, p, p), gradient (L, p), log density (L,)."""
 
-        def one(v: jax.Array, own: Measured) -> tuple[jax.Array, jax.Array, jax.Array]:
+        def one(v: jax.Array, own: Sequence[Row]) -> tuple[jax.Array, jax.Array, jax.Array]:
             def both(w: jax.Array) -> Any:
-                found, value = self.density.likelihood.outputs(self.density.theta(w), own), self.density(w, own)
+                likelihood, measured = one_unit(self.density.likelihood, own)
+                found, value = likelihood.outputs(self.density.theta(w), measured), self.density(w, own)
                 return (found.values, value), (found, value)
 
             (jacobian, gradient), (outputs, value) = jax.jacfwd(both, has_aux=True)(v)
@@ -91,14 +92,14 @@ class Climb:
         found: tuple[jax.Array, jax.Array, jax.Array] = jax.vmap(one)(u, data)
         return found
 
-    def _newton(self, at: Climbers, data: Measured) -> tuple[jax.Array, jax.Array]:
+    def _newton(self, at: Climbers, data: Sequence[Row]) -> tuple[jax.Array, jax.Array]:
         """Minus the Hessian (L, p, p) and the gradient (L, p).
 
         Central differences of the gradient along the principal axes of the curvature so far, ``DIFFERENCE`` of a
         standard deviation to either side: no fixed step suits axes whose lengths differ by a factor of a million.
         """
 
-        def one(v: jax.Array, matrix: jax.Array, own: Measured) -> tuple[jax.Array, jax.Array]:
+        def one(v: jax.Array, matrix: jax.Array, own: Sequence[Row]) -> tuple[jax.Array, jax.Array]:
             e, axes = jnp.linalg.eigh(jnp.where(jnp.isfinite(matrix).all(), matrix, jnp.eye(len(v))))
             root = jnp.sqrt(jnp.maximum(jnp.abs(e), FLATTEST))
             shifts = DIFFERENCE * (axes / root).T
@@ -111,9 +112,8 @@ class Climb:
         return found
 
 
-def _iterate(density: UnitDensity, at: Climbers, data: Measured, curvature_of: Any, steps: int) -> Climbers:
+def _iterate(density: UnitDensity, at: Climbers, data: Sequence[Row], curvature_of: Any, steps: int) -> Climbers:
     """Damped steps."""
-    wide = tuple((y[:, None], mask[:, None]) for y, mask in data)
     factors = jnp.concatenate([jnp.zeros(1), jnp.asarray(NEIGHBOURS)])
 
     def step(_: Any, here: Climbers) -> Climbers:
@@ -121,7 +121,7 @@ def _iterate(density: UnitDensity, at: Climbers, data: Measured, curvature_of: A
         e, axes, turned = _turned(curvature, gradient)
         size = jnp.abs(e)[:, None] + factors[:, None] * here.damping[:, None, None] + 1e-10
         candidates = here.u[:, None] + jnp.einsum("lij,lkj->lki", axes, turned[:, None] / size)
-        heights = density(candidates, wide)
+        heights = jax.vmap(density)(candidates, data)
         best = jnp.argmax(heights, axis=1)
         lane = jnp.arange(len(best))
         better = heights[lane, best] > here.value
@@ -151,7 +151,7 @@ def _decrement(curvature: jax.Array, gradient: jax.Array) -> jax.Array:
     return 0.5 * jnp.sum(turned**2 / (jnp.abs(e) + 1e-10), axis=-1)
 
 
-def run(program: Program, at: Climbers, measured: Measured, unit: Rows, lanes: Rows) -> Climbers:
+def run(program: Program, at: Climbers, measured: Data, unit: Rows, lanes: Rows) -> Climbers:
     """The climbers with those in ``lanes`` moved on by a compiled program, LANES at a time."""
     moved = Climbers(*(part.copy() for part in at))
     with jax.enable_x64(True):
@@ -164,7 +164,7 @@ def run(program: Program, at: Climbers, measured: Measured, unit: Rows, lanes: R
     return moved
 
 
-def local_values(climb: Climb, measured: Measured, u: Floats, rows: Rows) -> tuple[Floats, Floats, Floats]:
+def local_values(climb: Climb, measured: Data, u: Floats, rows: Rows) -> tuple[Floats, Floats, Floats]:
     """Curvature (k, p, p), gradient (k, p) and log density (k,) of u (k, p) under the data of ``rows`` (k,)."""
     k = len(u)
     parts: list[tuple[Floats, ...]] = []

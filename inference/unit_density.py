@@ -1,11 +1,11 @@
 """The densities of many units: one likelihood, different data.
 
-Units share the forward map, the conditions and the abscissae; each has its own values and its own mask. Two JAX
-programs of fixed shapes serve any number of them, so that nothing is compiled twice and no answer depends on how
-the units are grouped.
+Units share the forward map; each has its own values and its own mask, and may have its own conditions and abscissae.
+Two JAX programs of fixed shapes serve any number of them, so that nothing is compiled twice and no answer depends on
+how the units are grouped.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,8 +16,9 @@ import numpy as np
 from twin.arrays import Array, namespace
 from twin.inference.coordinates import Coordinates
 from twin.inference.density import Whitening, prior_whitening
-from twin.inference.likelihood import Likelihood, Measured
+from twin.inference.likelihood import Likelihood
 from twin.inference.split_t import Rows
+from twin.inference.unit_likelihood import Data, Row, of_rows, one_unit
 from twin.space import Floats
 
 BLOCK, STRIP = 16, 64
@@ -26,7 +27,7 @@ BLOCK, STRIP = 16, 64
 
 @dataclass(frozen=True, eq=False)
 class UnitDensity:
-    """log p(u | data) over prior-whitened u (*batch, p), for data whose arrays broadcast against the batch."""
+    """log p(u | data) over prior-whitened u (*batch, p), for the data of one unit."""
 
     likelihood: Likelihood
 
@@ -49,43 +50,21 @@ class UnitDensity:
         z = self.scale(u)
         return self.coordinates.log_prior(self.coordinates.constrain(z)) + self.coordinates.log_jacobian(z)
 
-    def __call__(self, u: Array, measured: Measured) -> Array:
+    def __call__(self, u: Array, data: Sequence[Row]) -> Array:
         """Log density (*batch,), -∞ where it is not a number."""
         xp = namespace(u)
-        value = self.likelihood.log_prob(self.theta(u), measured) + self.prior(u)
+        likelihood, measured = one_unit(self.likelihood, data)
+        value = likelihood.log_prob(self.theta(u), measured) + self.prior(u)
         return xp.where(xp.isnan(value), xp.full_like(value, -xp.inf), value)
 
     @cached_property
     def compiled(self) -> Callable[[Any, Any], Any]:
         """The same for u (BLOCK, STRIP, p) and data with a leading axis of BLOCK."""
-
-        def block(u: jax.Array, measured: Measured) -> jax.Array:
-            return self(u, tuple((y[:, None], mask[:, None]) for y, mask in measured))
-
-        compiled: Callable[[Any, Any], Any] = jax.jit(block)
+        compiled: Callable[[Any, Any], Any] = jax.jit(jax.vmap(self))
         return compiled
 
 
-def require_units(likelihood: Likelihood, measured: Measured) -> int:
-    """The number of units; ValueError where the data do not have the likelihood's shapes."""
-    own = likelihood.measured
-    if len(measured) != len(own):
-        raise ValueError(f"units: expected data of {len(own)} experiments, got {len(measured)}")
-    counts = {len(part) for pair in measured for part in pair}
-    if len(counts) != 1:
-        raise ValueError(f"units: every array needs the same number of units, got {sorted(counts)}")
-    for (y, mask), (expected, _) in zip(measured, own, strict=True):
-        if y.shape[1:] != expected.shape or mask.shape[1:] != expected.shape:
-            raise ValueError(f"units: expected (units, *{expected.shape}), got y {y.shape} and mask {mask.shape}")
-    return counts.pop()
-
-
-def of_rows(measured: Measured, rows: Rows) -> Measured:
-    """The data of some units; values that were not measured are 0."""
-    return tuple((np.where(mask[rows], y[rows], 0.0), mask[rows]) for y, mask in measured)
-
-
-def evaluate(density: UnitDensity, measured: Measured, u: Floats, rows: Rows) -> Floats:
+def evaluate(density: UnitDensity, measured: Data, u: Floats, rows: Rows) -> Floats:
     """Log density (k, n) of u (k, n, p) under the data of the units ``rows`` (k,)."""
     k, n, p = u.shape
     strips, blocks = -(-n // STRIP), -(-k // BLOCK)

@@ -7,11 +7,11 @@ the same unit are dropped; what remains is polished by Newton's method, whose He
 import numpy as np
 import numpy.typing as npt
 
-from twin.inference.likelihood import Measured
 from twin.inference.modes import FLATTEST
 from twin.inference.rungs import Peaks
 from twin.inference.split_t import Rows
 from twin.inference.unit_climb import FIRST_DAMPING, Climb, Climbers, run
+from twin.inference.unit_likelihood import Data
 from twin.space import Floats
 
 ROUNDS = 8
@@ -23,7 +23,7 @@ NEAR = 3.0
 """Standard deviations within which two climbers are at the same mode."""
 
 
-def find_peaks(climb: Climb, measured: Measured, rows: Rows, u: Floats) -> tuple[Peaks, Rows]:
+def find_peaks(climb: Climb, measured: Data, rows: Rows, u: Floats) -> tuple[Peaks, Rows]:
     """Modes of the units ``rows`` (k,) from starts ``u`` (k, S, p), and the positions in ``rows`` that have any."""
     k, s, p = u.shape
     unit = np.repeat(rows, s)

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from twin.inference import _arviz
-from twin.inference.likelihood import Measured
 from twin.inference.nuts_numpyro import compiled_lanes
 from twin.inference.rungs import RIVAL, Peaks
 from twin.inference.split_t import Rows
-from twin.inference.unit_density import UnitDensity, evaluate, of_rows
+from twin.inference.unit_density import UnitDensity, evaluate
+from twin.inference.unit_likelihood import Data, of_rows
 from twin.space import Floats
 
 TRIES = 8
@@ -52,7 +52,7 @@ class UnitChains:
 
     @cached_property
     def program(self) -> Callable[[Any, Any, Any], Any]:
-        """As ``compiled_lanes`` gives it; data are centre (p,), factor (p, p) and the unit's measurements."""
+        """As ``compiled_lanes`` gives it; data are centre (p,), factor (p, p) and the unit's data."""
 
         def energy(w: jax.Array, data: Any) -> jax.Array:
             centre, factor, measured = data
@@ -67,7 +67,7 @@ class UnitChains:
             max_tree_depth=own.max_tree_depth,
         )
 
-    def sample(self, measured: Measured, rows: Rows, peaks: list[Peaks], seed: int) -> Chains:
+    def sample(self, measured: Data, rows: Rows, peaks: list[Peaks], seed: int) -> Chains:
         """Chains of at most ``settings.units`` units ``rows`` (k,) with the modes of each."""
         c, k = self.settings.chains, len(rows)
         padded = np.concatenate([np.arange(k), np.zeros(self.settings.units - k, dtype=int)])
@@ -90,7 +90,7 @@ class UnitChains:
         return Chains(u, np.array(rhat), np.array(ess), steps.astype(np.float64))
 
 
-def _begins(density: UnitDensity, measured: Measured, row: int, peaks: Peaks, chains: int, seed: int) -> Floats:
+def _begins(density: UnitDensity, measured: Data, row: int, peaks: Peaks, chains: int, seed: int) -> Floats:
     """Starts (chains, p) in the best mode's coordinates, dealt in turn to the modes that count."""
     p = peaks.u.shape[-1]
     rng = np.random.default_rng(seed)

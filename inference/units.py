@@ -1,4 +1,4 @@
-"""Posteriors of many units that share a model, conditions and abscissae, and differ in their data.
+"""Posteriors of many units that share a model, and differ in their data, perhaps in conditions and abscissae too.
 
 Each unit climbs the ladder of ``rungs.py``; those that both cheap rungs refuse are left to NUTS, lane by lane in one
 compiled program. Units are worked on in chunks, by as many threads as there are workers; answers do not depend on
@@ -6,27 +6,31 @@ how the units are grouped. A unit that cannot be calibrated is recorded and harm
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from twin.inference.likelihood import Likelihood, Measured
+from twin.arrays import Array
+from twin.inference.likelihood import Likelihood
 from twin.inference.rungs import Effort, Peaks, Standing, climb_rungs
 from twin.inference.split_t import Rows
 from twin.inference.unit_climb import Climb, local_values
-from twin.inference.unit_density import UnitDensity, evaluate, require_units
+from twin.inference.unit_density import UnitDensity, evaluate
+from twin.inference.unit_door import UnitData, admit
+from twin.inference.unit_likelihood import Row
 from twin.inference.unit_modes import find_peaks
 from twin.inference.unit_nuts import ChainSettings, UnitChains
-from twin.inference.unit_starts import Table, starts, table_of
+from twin.inference.unit_starts import OwnTable, Starts, Table, own_table, starts, table_of
 from twin.space import Floats
 
 FEW_CHAINS = ChainSettings()
 UNIT_EFFORT = Effort(draws=512, round_draws=1024, rounds=6, components=5, ess_limit=200.0, oriented=True)
 STARTS, SECOND_LOOK = 3, 16
 """Starts of every unit, and of those that the cheap rungs refuse at first."""
+NOWHERE = "the log density is finite at none of the starts: check this unit's data and the prior"
 RHAT_LIMIT = 1.05
 """Above it a unit's chains are not to be trusted; a single calibration is judged more strictly (``checks.py``)."""
 
@@ -35,8 +39,9 @@ RHAT_LIMIT = 1.05
 class UnitAnswer:
     """One unit's posterior: weighted draws ``theta`` (n, p) with normalised ``log_weights`` (n,), and their worth.
 
-    ``rung`` is laplace, mixture, nuts, or none where nothing finite was found (n = 0); ``reason`` says why that one.
-    ``khat`` is NaN for NUTS, whose draws weigh the same. ``converged`` says whether the rung met its own standard.
+    ``rung`` is laplace, mixture, nuts, or none where nothing was found or the unit was refused (n = 0); ``reason``
+    says why that one. ``khat`` is NaN for NUTS, whose draws weigh the same. ``converged`` says whether the rung met its
+    own standard.
     """
 
     unit: int
@@ -69,7 +74,10 @@ class UnitAnswer:
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """What all units share: the likelihood (its own data give only the shapes), the starts and compiled programs."""
+    """What all units share: the likelihood, the starts and compiled programs.
+
+    The likelihood's own experiments give the shapes, and the conditions and abscissae of units without their own.
+    """
 
     likelihood: Likelihood
     seed: int = 0
@@ -92,6 +100,15 @@ class Units:
         return table_of(self.likelihood, self.seed)
 
     @cached_property
+    def own_table(self) -> OwnTable:
+        """The starts of units with conditions or abscissae of their own."""
+        return own_table(self.likelihood, self.seed)
+
+    def table_for(self, data: Sequence[Row]) -> Starts:
+        """The starts for units of this kind."""
+        return self.table if all(part.x is None for part in data) else self.own_table
+
+    @cached_property
     def nuts(self) -> UnitChains:
         """The last rung."""
         return UnitChains(self.density, self.chains)
@@ -105,23 +122,29 @@ class Solved:
     left: list[tuple[int, Standing, Peaks]]
 
 
-def solve_units(units: Units, measured: Measured, *, chunk: int = 128, workers: int = 2) -> Iterator[UnitAnswer]:
-    """The answers, chunk after chunk as they are ready; units left to NUTS come last.
+def solve_units(
+    units: Units, measured: Sequence[UnitData | tuple[Array, Array]], *, chunk: int = 128, workers: int = 2
+) -> Iterator[UnitAnswer]:
+    """The answers, chunk after chunk as they are ready; units that are refused come first, those left to NUTS last.
 
-    ``measured`` holds y and mask (units, n, q) per experiment; where the mask is False y does not count. ValueError
-    when the shapes are not the likelihood's.
+    ``measured`` holds, per experiment, y and mask (units, n, q), or ``UnitData`` where units have conditions or
+    abscissae of their own; where the mask is False y does not count. ValueError when the shapes are not the
+    likelihood's, or the likelihood cannot be that of units of this kind.
     """
-    count = require_units(units.likelihood, measured)
-    parts = [np.arange(i, min(i + chunk, count)) for i in range(0, count, chunk)]
+    admitted = admit(units.likelihood, measured)
+    for unit, reason in admitted.refused.items():
+        yield _nothing(unit, len(units.likelihood.space), reason)
+    rows, data = admitted.rows, admitted.data
+    parts = [rows[i : i + chunk] for i in range(0, len(rows), chunk)]
     left: list[tuple[int, Standing, Peaks]] = []
-    for found in _in_threads(units, measured, parts, workers):
+    for found in _in_threads(units, data, parts, workers):
         yield from found.answers
         left += found.left
     for i in range(0, len(left), units.chains.units):
-        yield from _by_chains(units, measured, left[i : i + units.chains.units])
+        yield from _by_chains(units, data, left[i : i + units.chains.units])
 
 
-def _in_threads(units: Units, measured: Measured, parts: list[Rows], workers: int) -> Iterator[Solved]:
+def _in_threads(units: Units, measured: Sequence[Row], parts: list[Rows], workers: int) -> Iterator[Solved]:
     """Chunks in order, a few ahead; the first alone, so that everything is compiled once."""
     if parts:
         yield _solved(units, measured, parts[0])
@@ -134,7 +157,7 @@ def _in_threads(units: Units, measured: Measured, parts: list[Rows], workers: in
             yield found
 
 
-def _solved(units: Units, measured: Measured, rows: Rows) -> Solved:
+def _solved(units: Units, measured: Sequence[Row], rows: Rows) -> Solved:
     """One chunk on the two cheap rungs; units that they refuse are searched for modes once more, from more starts."""
     first = _stood(units, measured, rows, STARTS)
     again = np.array([unit for unit in rows.tolist() if unit not in first or not first[unit][0].accepted], dtype=int)
@@ -142,7 +165,7 @@ def _solved(units: Units, measured: Measured, rows: Rows) -> Solved:
     answers, left = [], []
     for unit in rows.tolist():
         if unit not in found:
-            answers.append(_nothing(unit, len(units.likelihood.space)))
+            answers.append(_nothing(unit, len(units.likelihood.space), NOWHERE))
         elif found[unit][0].accepted:
             answers.append(_weighted(units, unit, found[unit][0]))
         else:
@@ -150,10 +173,10 @@ def _solved(units: Units, measured: Measured, rows: Rows) -> Solved:
     return Solved(answers, left)
 
 
-def _stood(units: Units, measured: Measured, rows: Rows, count: int) -> dict[int, tuple[Standing, Peaks]]:
+def _stood(units: Units, measured: Sequence[Row], rows: Rows, count: int) -> dict[int, tuple[Standing, Peaks]]:
     """Where the units with a mode stand, by unit, from ``count`` starts each."""
     with np.errstate(all="ignore"):
-        begin = starts(units.density, units.table, measured, rows, count)
+        begin = starts(units.density, units.table_for(measured), measured, rows, count)
         peaks, usable = find_peaks(units.climb, measured, rows, begin)
     here = rows[usable]
     if not len(here):
@@ -175,12 +198,11 @@ def _weighted(units: Units, unit: int, found: Standing) -> UnitAnswer:
     return UnitAnswer(unit, theta, found.log_weights[counted], found.khat, found.ess, found.rung, found.reason, True)
 
 
-def _nothing(unit: int, p: int) -> UnitAnswer:
-    reason = "the log density is finite at none of the starts: check this unit's data and the prior"
+def _nothing(unit: int, p: int, reason: str) -> UnitAnswer:
     return UnitAnswer(unit, np.empty((0, p)), np.empty(0), float("nan"), 0.0, "none", reason, False)
 
 
-def _by_chains(units: Units, measured: Measured, left: list[tuple[int, Standing, Peaks]]) -> Iterator[UnitAnswer]:
+def _by_chains(units: Units, measured: Sequence[Row], left: list[tuple[int, Standing, Peaks]]) -> Iterator[UnitAnswer]:
     """NUTS for a few units side by side."""
     rows = np.array([unit for unit, _, _ in left])
     chains = units.nuts.sample(measured, rows, [peaks for _, _, peaks in left], units.seed)

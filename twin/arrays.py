@@ -102,6 +102,11 @@ def detached(x: Array) -> Array:
     return x
 
 
+def concrete(*arrays: Array) -> bool:
+    """Whether the values can be looked at: not those of a JAX array that is being traced."""
+    return not any(is_jax_array(a) and isinstance(a, sys.modules["jax"].core.Tracer) for a in arrays)
+
+
 def to_numpy(x: Array) -> np.ndarray[Any, np.dtype[Any]]:
     """A NumPy copy of any of the three kinds, on the host and without its gradient."""
     detach = getattr(x, "detach", None)

@@ -24,6 +24,9 @@ from twin.space import Floats
 REACH = 1.5
 """Prior widths beyond which a polynomial is not followed."""
 
+Coefficients = Callable[[Array], tuple[Array, Array]]
+"""θ (*batch, p) to a (*batch, R) and (s, g) (*batch, R + 1)."""
+
 
 @dataclass(frozen=True, eq=False)
 class ForwardError:
@@ -32,13 +35,15 @@ class ForwardError:
     ``bias`` and ``rest`` (n, q), ``modes`` (n, q, r) the patterns that do not depend on θ; ``coefficients`` maps θ
     (*batch, p) of any array library to a (*batch, R) and to (s, g) (*batch, R + 1). R is r, or r + 1 of an error that
     ``slides``: this one asks for the ``slide`` (*batch, n, q) of the curve predicted at θ, its last pattern.
+    ``elsewhere`` maps other conditions c (k,) to the coefficients there, None where they are the same under all.
     """
 
-    bias: Floats
-    rest: Floats
-    modes: Floats
-    coefficients: Callable[[Array], tuple[Array, Array]]
+    bias: Array
+    rest: Array
+    modes: Array
+    coefficients: Coefficients
     slides: bool = False
+    elsewhere: Callable[[Array], Coefficients] | None = None
 
     @property
     def count(self) -> int:
@@ -83,7 +88,17 @@ class ForwardError:
 
     def seen_through(self, complete: Callable[[Array], Array]) -> "ForwardError":
         """The error of a map whose θ are turned into this one's by ``complete``."""
-        return replace(self, coefficients=lambda theta: self.coefficients(complete(theta)))
+        elsewhere = self.elsewhere
+        return replace(
+            self,
+            coefficients=lambda theta: self.coefficients(complete(theta)),
+            elsewhere=None if elsewhere is None else lambda c: lambda theta: elsewhere(c)(complete(theta)),
+        )
+
+    def moved(self, c: Array, bias: Array, rest: Array, modes: Array) -> "ForwardError":
+        """The same map's error under other conditions c (k,), with the tables that it has there."""
+        coefficients = self.coefficients if self.elsewhere is None else self.elsewhere(c)
+        return replace(self, bias=bias, rest=rest, modes=modes, coefficients=coefficients)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,14 +134,20 @@ class ErrorModel:
                 columns[:, i] = np.interp(fraction, self.fraction, column)
             return columns.reshape(len(fraction), *table.shape[1:])
 
-        def coefficients(theta: Array) -> tuple[Array, Array]:
+        tables = over(self.bias), over(self.rest), over(self.modes)
+        return ForwardError(*tables, self.coefficients(c), self.slides, self.coefficients)
+
+    def coefficients(self, c: Array) -> Coefficients:
+        """The polynomials under conditions c (k,)."""
+
+        def found(theta: Array) -> tuple[Array, Array]:
             xp = namespace(theta)
             known = theta[..., :1] * 0 + like(c, theta)
             u = (xp.concat([theta, known], axis=-1) - like(self.centre, theta)) / like(self.width, theta)
             mean, log_scale = (_polynomial(u, table) for table in (self.mean, self.log_scale))
             return mean, xp.exp(log_scale)
 
-        return ForwardError(over(self.bias), over(self.rest), over(self.modes), coefficients, self.slides)
+        return found
 
 
 def uncorrelated(fraction: Floats, bias: Floats, sd: Floats, d: int) -> ErrorModel:

@@ -9,6 +9,8 @@ next one. So p is linear in y, with weights that the abscissae alone give, and y
 beyond the end. Abscissae are not negative; they may be few, in any order, and repeated.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from twin.arrays import Array, like, namespace
@@ -18,10 +20,38 @@ STEP = 0.005
 """h, a share of the abscissa."""
 
 
-def and_beyond(x: Floats) -> Floats:
+class Ahead(NamedTuple):
+    """Where x_i + h x_i lies: at a ``share`` (n,) of the way from the place ``low`` to the place ``high`` (n,)."""
+
+    low: Array
+    high: Array
+    share: Array
+
+
+def and_beyond(x: Array) -> Array:
     """The abscissae x (n, d), and the one with the largest first coordinate a step further: (n + 1, d)."""
-    last = x[[np.argmax(x[:, 0])]]
-    return np.concatenate([x, np.concatenate([last[:, :1] * (1 + STEP), last[:, 1:]], axis=1)])
+    xp = namespace(x)
+    last = xp.take(x, xp.argmax(x[:, :1], axis=0), axis=0)
+    return xp.concat([x, xp.concat([last[:, :1] * (1 + STEP), last[:, 1:]], axis=1)], axis=0)
+
+
+def ahead_of(x: Floats) -> Ahead:
+    """Where a step ahead of the n abscissae x (n + 1, d) lies, the last of which is beyond the end."""
+    places, first = np.unique(x[:, 0], return_index=True)
+    here = np.arange(len(x) - 1)
+    if len(places) == 1:
+        return Ahead(here, here, np.zeros(len(here)))
+    ahead = x[:-1, 0] * (1 + STEP)
+    left = np.clip(np.searchsorted(places, ahead) - 1, 0, len(places) - 2)
+    share = (ahead - places[left]) / (places[left + 1] - places[left])
+    return Ahead(first[left], first[left + 1], share)
+
+
+def slide_along(y: Array, at: Ahead) -> Array:
+    """p (*batch, n, q) of predictions y (*batch, n + 1, q), the last of them beyond the end."""
+    xp = namespace(y)
+    low, high = (xp.take(y, xp.asarray(index), axis=-2) for index in (at.low, at.high))
+    return (low + like(at.share[:, None], y) * (high - low) - y[..., :-1, :]) / STEP
 
 
 def slide_of(y: Array, x: Floats) -> Array:
@@ -29,13 +59,4 @@ def slide_of(y: Array, x: Floats) -> Array:
 
     The abscissa is the first of d coordinates.
     """
-    places, first = np.unique(x[:, 0], return_index=True)
-    here = y[..., :-1, :]
-    if len(places) == 1:
-        return 0 * here
-    ahead = x[:-1, 0] * (1 + STEP)
-    left = np.clip(np.searchsorted(places, ahead) - 1, 0, len(places) - 2)
-    share = (ahead - places[left]) / (places[left + 1] - places[left])
-    xp = namespace(y)
-    low, high = (xp.take(y, xp.asarray(first[index]), axis=-2) for index in (left, left + 1))
-    return (low + like(share[:, None], y) * (high - low) - here) / STEP
+    return slide_along(y, ahead_of(x))

@@ -18,7 +18,7 @@ import safetensors
 import safetensors.numpy
 import torch
 
-from twin.arrays import Array, like, to_numpy
+from twin.arrays import Array, concrete, like, to_numpy
 from twin.atomic import replaced
 from twin.error import ErrorModel, ForwardError, uncorrelated
 from twin.model import Coordinate, Fields, Observable
@@ -80,9 +80,11 @@ class Surrogate:
     def __call__(self, theta: Array, c: Array, x: Array) -> Array:
         """Predicted observables (*batch, n, q); ValueError outside the trained box or stretch of the abscissa.
 
-        θ can be looked at only as a NumPy array; samplers keep to the box by their transforms.
+        θ can be looked at only as a NumPy array; samplers keep to the box by their transforms. Conditions and abscissae
+        that are being traced were looked at before.
         """
-        self.model.require_covered(c, x)
+        if concrete(c, x):
+            self.model.require_covered(c, x)
         if isinstance(theta, np.ndarray):
             _require_box(self.space, theta)
         return self.model.observe(self.fields(theta, c), theta, c, x)
