@@ -92,18 +92,23 @@ def admit(likelihood: Likelihood, measured: Sequence[UnitData | tuple[Array, Arr
         )
     found: dict[int, tuple[Block, ...]] = {}
     refused: dict[int, str] = {}
+    middle = likelihood.forward.space.from_unit(np.full((1, len(likelihood.forward.space)), 0.5))
     with np.errstate(all="ignore"):
         for unit in range(count):
             try:
-                found[unit] = tuple(_block(likelihood, i, part, unit) for i, part in enumerate(parts))
+                blocks = tuple(_block(likelihood, i, part, unit) for i, part in enumerate(parts))
+                for block in blocks:
+                    likelihood.forward(middle, block.c, block.x)
             except ValueError as error:
                 refused[unit] = str(error)
+            else:
+                found[unit] = blocks
     if not found:
         return Admitted([], np.arange(0), refused)
-    _require_traceable(likelihood.forward, next(iter(found.values())))
     spare = next(iter(found.values()))
-    blocks = [found.get(unit, spare) for unit in range(count)]
-    data = [_stacked([own[i] for own in blocks]) for i in range(len(parts))]
+    _require_traceable(likelihood.forward, middle[0], spare)
+    every = [found.get(unit, spare) for unit in range(count)]
+    data = [_stacked([own[i] for own in every]) for i in range(len(parts))]
     return Admitted(data, np.array(sorted(found)), refused)
 
 
@@ -147,9 +152,7 @@ def _block(likelihood: Likelihood, i: int, part: UnitData, unit: int) -> Block:
     )
     require_fit(forward, own)
     _require_abscissae(forward, own)
-    block = prepare(forward, own, likelihood.scales, noise_per_experiment=likelihood.noise_per_experiment)
-    forward(_middle(forward), block.c, x)
-    return block
+    return prepare(forward, own, likelihood.scales, noise_per_experiment=likelihood.noise_per_experiment)
 
 
 def _settled(x: Floats, mask: Array) -> Floats:
@@ -176,12 +179,12 @@ def _require_abscissae(forward: Forward, own: Experiment) -> None:
         )
 
 
-def _require_traceable(forward: Forward, blocks: Sequence[Block]) -> None:
+def _require_traceable(forward: Forward, theta: Floats, blocks: Sequence[Block]) -> None:
     """ValueError for a forward map that looks at values of conditions or abscissae while it is compiled."""
     for block in blocks:
         try:
             with jax.enable_x64(True):
-                jax.eval_shape(lambda *arrays: forward(*arrays), _middle(forward)[0], block.c, block.x)
+                jax.eval_shape(lambda *arrays: forward(*arrays), theta, block.c, block.x)
         except (TypeError, IndexError, AttributeError) as error:
             raise ValueError(
                 "units with conditions or abscissae of their own: this forward map looks at their values, so that one "
@@ -201,11 +204,6 @@ def _stacked(blocks: Sequence[Block]) -> Row:
         tables=tables,
         ahead=Ahead(*(np.stack(part) for part in zip(*ahead, strict=True))) if ahead else None,
     )
-
-
-def _middle(forward: Forward) -> Floats:
-    """The prior's medians (1, p)."""
-    return forward.space.from_unit(np.full((1, len(forward.space)), 0.5))
 
 
 def _padded(rows: Array, n: int) -> Array:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -80,16 +81,9 @@ def test_the_density_of_a_unit_is_that_of_its_experiment_to_rounding(
     rows = admit(units.likelihood, [data]).data
     theta = units.likelihood.space.draw(20, seed=0)
     for i in (0, 5):
-        likelihood, measured = one_unit(units.likelihood, [part_of(part, 0) for part in of_rows(rows, np.array([i]))])
+        likelihood, measured = one_unit(units.likelihood, jax.tree.map(lambda a: a[0], of_rows(rows, np.array([i]))))
         expected = Likelihood(voltage_only, [cells[i]]).log_prob(theta)
         np.testing.assert_allclose(likelihood.log_prob(theta, measured), expected, rtol=1e-12)
-
-
-def part_of(part: Any, unit: int) -> Any:
-    """One unit of arrays with a leading axis of units, to any depth."""
-    if part is None:
-        return None
-    return part[unit] if isinstance(part, np.ndarray) else type(part)(*(part_of(inner, unit) for inner in part))
 
 
 def test_conditions_and_abscissae_of_their_own_that_are_equal_answer_as_shared_ones_do(voltage_only: Any) -> None:
@@ -111,7 +105,7 @@ def test_neither_neighbours_nor_chunks_change_an_answer(
     units: Units, data: UnitData, answers: list[UnitAnswer]
 ) -> None:
     some = np.array([11, 2, 30, 7, 19])
-    turned = answered(units, UnitData(*(None if part is None else part[some] for part in data)), chunk=3)
+    turned = answered(units, jax.tree.map(lambda a: a[some], data), chunk=3)
     for one, unit in zip(turned, some, strict=True):
         alike(one, answers[unit], 1e-9)
 
@@ -132,9 +126,7 @@ def test_neither_how_far_a_unit_is_padded_nor_with_what_changes_its_answer(
 def test_bad_units_are_refused_one_by_one_with_the_reason_and_harm_no_other(
     units: Units, data: UnitData, answers: list[UnitAnswer]
 ) -> None:
-    bad = UnitData(*(None if part is None else part.copy() for part in data))
-    assert bad.c is not None
-    assert bad.x is not None
+    bad = jax.tree.map(np.copy, data)
     bad.c[1], bad.c[2], bad.mask[3] = np.nan, 17.0, False
     bad.x[4, 5:8] = bad.x[4, 5:8][::-1]
     bad.x[6, 4] = np.inf
@@ -166,9 +158,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say(answers: list[UnitAnswer]
 def test_chains_of_units_that_the_rungs_refuse_agree(units: Units, data: UnitData, answers: list[UnitAnswer]) -> None:
     never = Effort(draws=128, round_draws=128, rounds=2, components=2, ess_limit=1e9)
     chains = ChainSettings(units=2, chains=4, draws=500, warmup=300)
-    found = answered(
-        replace(units, effort=never, chains=chains), UnitData(*(None if p is None else p[:2] for p in data))
-    )
+    found = answered(replace(units, effort=never, chains=chains), jax.tree.map(lambda a: a[:2], data))
     for one, other in zip(found, answers, strict=False):
         assert (one.rung, one.converged) == ("nuts", True)
         np.testing.assert_allclose((one.mean - other.mean) / other.sd, 0.0, atol=0.15)
