@@ -14,7 +14,7 @@ from twin.arrays import Array
 from twin.case_studies import surrogates
 from twin.case_studies.forwards import forward_of
 from twin.models.battery import pybamm_reference
-from twin.models.battery.cell import Draw
+from twin.models.battery.cell import Draw, Electrode
 from twin.models.battery.layers import Layers
 from twin.models.battery.lgm50_porous import kin4, soh6, soh7, wide
 from twin.models.battery.lgm50_warm import soh9
@@ -124,11 +124,14 @@ def test_the_nrel_cell_has_the_voltages_of_an_independent_solver() -> None:
         np.testing.assert_allclose(found, expected, atol=8e-5)
 
 
+def _flat(electrode: Electrode) -> Electrode:
+    """Its diffusivity as a function of the filling that does not depend on it."""
+    return replace(electrode, diffusivity=lambda y, T: electrode.diffusivity(np.asarray(0.5), T) + 0 * y)
+
+
 def test_a_graded_particle_of_constant_diffusivity_is_a_uniform_one() -> None:
     cell = LG_M50_POROUS.cell
-    flat = [
-        replace(e, diffusivity=lambda y, T, e=e: e.diffusivity(0.5, T) + 0 * y) for e in (cell.negative, cell.positive)
-    ]
+    flat = [_flat(electrode) for electrode in (cell.negative, cell.positive)]
     graded_too = replace(
         LG_M50_POROUS, cell=replace(cell, negative=flat[0], positive=flat[1]), particles=(graded, graded)
     )
