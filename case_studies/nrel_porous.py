@@ -32,7 +32,7 @@ TOLD = 0.7
 """Share of the prior's sd below which a posterior's must be: the report's own rule (30 % contraction)."""
 SEED = 11
 EFFORT = Effort(draws=8192, round_draws=8192, ess_limit=2000.0, oriented=True)
-"""Posteriors at the box's edges are skewed: a fleet's usual effort leaves their sds a fifth too small."""
+"""Posteriors at the box's edges are skewed: a fleet's usual effort leaves some sds a quarter too small."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,19 +43,28 @@ S_CT = factor("s_ct", "factor on both exchange-current densities")
 R0 = Parameter("R0", "Ohm", HalfNormal(0.020), 0.010, "series resistance", "weakly informative: 20 mΩ", 0.0, 0.1)
 
 
-def draw(cell: Cell, theta: Mapping[str, Array], c: Mapping[str, Array]) -> Draw:
-    """What a preset does not name is as in the literature; the start follows from the rested voltage."""
+def draw_cold(cell: Cell, theta: Mapping[str, Array], c: Mapping[str, Array]) -> Draw:
+    """What a preset does not name is as in the literature; the start follows from the rested voltage.
+
+    Diffusivities are those at the literature's temperature.
+    """
     some = next(iter(theta.values())) * 0 + 1
     active_n, active_p = some - theta.get("LAM_n", 0.0), some - theta.get("LAM_p", 0.0)
     x, y = start_stoichiometries(cell, theta.get("LLI", 0.0) * some, active_n, active_p, c["start_voltage"])
     both = theta.get("s_ct", some)
-    warm_n, warm_p = (arrhenius(energy, c["temperature"], cell.temperature) for energy in DIFFUSION)
     return Draw(
         current=c["c_rate"] * cell.capacity, temperature=c["temperature"], stoichiometry_n=x, stoichiometry_p=y,
         active_n=active_n, active_p=active_p,
-        diffusivity_n=warm_n * theta.get("sDn", some), diffusivity_p=warm_p * theta.get("sDp", some),
+        diffusivity_n=theta.get("sDn", some), diffusivity_p=theta.get("sDp", some),
         exchange_n=theta.get("si0n", both), exchange_p=theta.get("si0p", both), resistance=theta.get("R0", 0 * some),
     )  # fmt: skip
+
+
+def draw(cell: Cell, theta: Mapping[str, Array], c: Mapping[str, Array]) -> Draw:
+    """The same with diffusivities at the cell's temperature, which stays."""
+    cold = draw_cold(cell, theta, c)
+    n, p = (arrhenius(energy, c["temperature"], cell.temperature) for energy in DIFFUSION)
+    return replace(cold, diffusivity_n=cold.diffusivity_n * n, diffusivity_p=cold.diffusivity_p * p)
 
 
 def features(cell: Cell, drawn: Draw) -> Array:

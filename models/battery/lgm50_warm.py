@@ -41,23 +41,17 @@ R0 = Parameter(
     0.0,
     0.04,
 )
-WITHOUT = {"R0"}
-"""What the presets at a constant temperature have with a wider range."""
 
 
 def _warmed(space: Space) -> Space:
-    """With this series resistance, and both thermal properties."""
-    return Space((*(p for p in space.parameters if p.name not in WITHOUT), R0, H_TH, C_TH))
+    """With this series resistance, whose range is narrower, and both thermal properties."""
+    return Space((*(p for p in space.parameters if p.name != R0.name), R0, H_TH, C_TH))
 
 
 def draw(cell: Cell, theta: Mapping[str, Array], c: Mapping[str, Array]) -> Draw:
     """As of the cell whose temperature does not change; that of the conditions is around it, and its own at first."""
-    warm = lgm50_porous.draw(cell, theta, c)
-    cold = [1 / arrhenius(energy, c["temperature"], cell.temperature) for energy in DIFFUSION]
-    return replace(
-        warm, diffusivity_n=warm.diffusivity_n * cold[0], diffusivity_p=warm.diffusivity_p * cold[1],
-        heat_capacity=theta["C_th"], heat_transfer=theta["H_th"],
-    )  # fmt: skip
+    cold = lgm50_porous.draw_cold(cell, theta, c)
+    return replace(cold, heat_capacity=theta["C_th"], heat_transfer=theta["H_th"])
 
 
 def features(cell: Cell, drawn: Draw) -> Array:

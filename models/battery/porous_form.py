@@ -59,7 +59,7 @@ class Form:
 
 
 def fields(form: Form, cell: Cell, draw: Draw, outputs: Array) -> Fields:
-    """Over t: ``temperature`` [K], mean surfaces, and ``corrections`` s_x, s_y and W [V]."""
+    """Over t: ``temperature`` [K], mean surfaces, and ``corrections``: s_x, s_y, W [V], x̄ + m_x, ȳ + m_y."""
     xp = namespace(outputs)
     drawn = over_time(draw)
     rate = (draw.current / cell.capacity + 0 * outputs[..., 0])[..., None]
