@@ -178,7 +178,7 @@ def metropolis(likelihood: Likelihood, solve: Solve, guide: Sample, steps: int, 
     begin, rng = time.perf_counter(), np.random.default_rng(7)
     density = density_of(likelihood)
     flat = density.space.unconstrain(guide.theta.reshape(-1, guide.theta.shape[-1]))
-    true = partial(_true_density, likelihood, density, solve)
+    true = partial(true_density, likelihood, density, solve)
     factor = 2.38 / np.sqrt(flat.shape[1]) * np.linalg.cholesky(np.cov(flat.T))
     z = flat[rng.choice(len(flat), chains, replace=False)]
     height, kept = true(z), []
@@ -196,7 +196,8 @@ def metropolis(likelihood: Likelihood, solve: Solve, guide: Sample, steps: int, 
     return Sample("metropolis", "metropolis", theta, 7, time.perf_counter() - begin)
 
 
-def _true_density(likelihood: Likelihood, density: LogDensity, solve: Solve, z: Floats) -> Floats:
+def true_density(likelihood: Likelihood, density: LogDensity, solve: Solve, z: Floats) -> Floats:
+    """The true solver's log posterior (chains,) at unconstrained z (chains, p)."""
     theta = density.space.constrain(z)
     to: Callable[..., Any] = density.coordinates.log_prior
     solved = solve(theta[:, : len(likelihood.forward.space)])

@@ -33,6 +33,15 @@ class Electrode:
     """i₀ [A/m²]"""
     diffusivity: Callable[[Array, Array], Array]
     """D [m²/s]"""
+    entropic_change: Callable[[Array], Array] | None = None
+    """dU/dT [V/K]; U does not depend on temperature without one"""
+
+    def potential_at(self, y: Array, temperature: Array | float, reference: float) -> Array:
+        """U + (T - T_ref) dU/dT [V]; at 0 K what a reaction gives as work and heat together, U - T_ref dU/dT."""
+        known = self.open_circuit_potential(y)
+        if self.entropic_change is None:
+            return known
+        return known + (temperature - reference) * self.entropic_change(y)
 
     @property
     def specific_area(self) -> float:
@@ -87,6 +96,9 @@ class Draw:
     """of the whole cell [J/K]; its temperature does not change where it is infinite"""
     heat_transfer: Array | float = 0.0
     """to what is around it [W/K]"""
+    energy_n: Array | float = 0.0
+    energy_p: Array | float = 0.0
+    """activation energies of the diffusivities [J/mol], beside what an electrode's own law makes of the temperature"""
 
 
 Rule = Callable[[Cell, Mapping[str, Array], Mapping[str, Array]], Draw]
@@ -120,7 +132,7 @@ def rounded(p: Array, edge: float) -> Array:
     return 0.5 * xp.where(positive, p + size, edge * edge / away)
 
 
-def arrhenius(energy: float, temperature: Array, reference: float) -> Array:
+def arrhenius(energy: Array | float, temperature: Array, reference: float) -> Array:
     """exp[(E/R)(1/T_ref - 1/T)], E in [J/mol]."""
     xp = namespace(temperature)
     return xp.exp(energy / GAS * (1 / reference - 1 / temperature))

@@ -98,6 +98,3 @@ LG_M50 = Cell(
     temperature=REFERENCE_TEMPERATURE,
     cut_off=2.5,
 )
-DIFFUSION = (17.4e3, 12.0e3)
-"""Activation energies of both diffusivities [J/mol], which Chen et al. leave out: O'Regan et al. 2022, DOI
-10.1016/j.electacta.2022.140700."""

@@ -9,9 +9,10 @@ from twin.arrays import Array, like, namespace
 from twin.models.battery import pybamm_cells, pybamm_reference
 from twin.models.battery.balance import start_stoichiometries
 from twin.models.battery.cell import Cell, Draw, arrhenius
-from twin.models.battery.chen2020 import DIFFUSION, LG_M50
+from twin.models.battery.chen2020 import LG_M50
 from twin.models.battery.dfn import PorousCell, Stretch
 from twin.models.battery.layers import Layers
+from twin.models.battery.oregan2022 import DIFFUSION
 from twin.models.battery.porous import LG_M50_POROUS
 from twin.models.battery.porous_form import Form
 from twin.models.battery.porous_lessons import Lessons

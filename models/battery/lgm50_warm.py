@@ -9,7 +9,6 @@ from twin.arrays import Array, like, namespace
 from twin.model import Observable
 from twin.models.battery import lgm50_porous, pybamm_cells, pybamm_reference
 from twin.models.battery.cell import Cell, Draw, arrhenius
-from twin.models.battery.chen2020 import DIFFUSION
 from twin.models.battery.dfn import PorousCell, Stretch
 from twin.models.battery.porous import LG_M50_WARM
 from twin.models.battery.porous_form import Form
@@ -29,7 +28,16 @@ H_TH = Parameter(
 )  # fmt: skip
 C_TH = Parameter(
     "C_th", "J/K", LogNormal(62.0, 0.15), 62.0, "heat capacity of the cell",
-    "68 g of 800 to 1000 J/kg/K, as of other 21700 and 18650 cells", 40.0, 100.0,
+    "68 g of 800 to 1000 J/kg/K, as of other 21700 and 18650 cells", 35.0, 100.0,
+)  # fmt: skip
+OF_DIFFUSION = "weakly informative: 17 and 12 kJ/mol (O'Regan et al. 2022) to 80 kJ/mol (Ecker et al. 2015)"
+E_DN = Parameter(
+    "E_Dn", "kJ/mol", LogNormal(35.0, 0.5), 17.4, "activation energy of the negative particles' diffusivity",
+    OF_DIFFUSION, 8.0, 90.0,
+)  # fmt: skip
+E_DP = Parameter(
+    "E_Dp", "kJ/mol", LogNormal(35.0, 0.5), 12.0, "activation energy of the positive particles' diffusivity",
+    OF_DIFFUSION, 8.0, 60.0,
 )  # fmt: skip
 R0 = Parameter(
     "R0",
@@ -43,24 +51,43 @@ R0 = Parameter(
 )
 
 
+SD_KINETICS = 0.8
+"""Standard deviation of a kinetic factor's logarithm: 90 % within x/÷ 3.7."""
+SLOWEST, FASTEST = 0.1, 10.0
+"""Of the negative particles' diffusivity, and of kinetics, whose overpotential then is small beside ohmic losses."""
+
+
+def _widened(parameter: Parameter) -> Parameter:
+    """A factor of the isothermal presets with more room where a cell that warms asks for it."""
+    if parameter.name == "sDn":
+        return replace(parameter, prior=LogNormal(1.0, SD_KINETICS), lower=SLOWEST)
+    if parameter.name in ("si0n", "si0p", "s_ct"):
+        return replace(parameter, prior=LogNormal(1.0, SD_KINETICS), upper=FASTEST)
+    return R0 if parameter.name == R0.name else parameter
+
+
 def _warmed(space: Space) -> Space:
-    """With this series resistance, whose range is narrower, and both thermal properties."""
-    return Space((*(p for p in space.parameters if p.name != R0.name), R0, H_TH, C_TH))
+    """With wider factors, a narrower series resistance, both thermal properties and energies of diffusion."""
+    return Space((*map(_widened, space.parameters), H_TH, C_TH, E_DN, E_DP))
 
 
 def draw(cell: Cell, theta: Mapping[str, Array], c: Mapping[str, Array]) -> Draw:
     """As of the cell whose temperature does not change; that of the conditions is around it, and its own at first."""
     cold = lgm50_porous.draw_cold(cell, theta, c)
-    return replace(cold, heat_capacity=theta["C_th"], heat_transfer=theta["H_th"])
+    return replace(
+        cold, heat_capacity=theta["C_th"], heat_transfer=theta["H_th"],
+        energy_n=1e3 * theta["E_Dn"], energy_p=1e3 * theta["E_Dp"],
+    )  # fmt: skip
 
 
 def features(cell: Cell, drawn: Draw) -> Array:
-    """What the network sees (*batch, 13), each within about ±1."""
+    """What the network sees (*batch, 15), each within about ±1."""
     xp = namespace(drawn.active_n)
     some = 0 * drawn.active_n
-    warm = [arrhenius(energy, drawn.temperature, cell.temperature) for energy in DIFFUSION]
-    as_cold = replace(drawn, diffusivity_n=drawn.diffusivity_n * warm[0], diffusivity_p=drawn.diffusivity_p * warm[1])
+    n, p = (arrhenius(energy, drawn.temperature, cell.temperature) for energy in (drawn.energy_n, drawn.energy_p))
+    as_cold = replace(drawn, diffusivity_n=drawn.diffusivity_n * n, diffusivity_p=drawn.diffusivity_p * p)
     own = [
+        *((like(energy, some) - 35e3) / 30e3 + some for energy in (drawn.energy_n, drawn.energy_p)),
         (xp.log(like(drawn.heat_transfer, some) + some) + 2.07) / 1.15,
         (like(drawn.heat_capacity, some) - 70.0) / 30.0 + some,
         (like(drawn.resistance, some) - 0.02) / 0.02 + some,
@@ -83,7 +110,7 @@ warm = PorousCell(
         across=(60, 20, 60), tolerance=1e-6, outputs=(pybamm_reference.VOLTAGE, pybamm_reference.TEMPERATURE),
     ),
     recipe=Recipe(
-        network=MLP(inputs=13, hidden=(128, 128, 128, 128), outputs=FORM.outputs, output_scale=0.1),
+        network=MLP(inputs=15, hidden=(128, 128, 128, 128), outputs=FORM.outputs, output_scale=0.1),
         stages=(SOAP(steps=16000, rate=3e-3, batch=128, dtype=torch.float64, precondition_frequency=10),),
         solves=200,
         own_solves=8192,
@@ -94,7 +121,7 @@ warm = PorousCell(
     coordinates=lgm50_porous.wide.coordinates,
     observables=(*lgm50_porous.wide.observables, CELL_TEMPERATURE),
     features=features,
-    inputs=13,
+    inputs=15,
 )  # fmt: skip
 """All that voltage and temperature can tell of."""
 soh9 = replace(warm, preset="soh9", space=_warmed(lgm50_porous.soh7.space), sibling=warm)

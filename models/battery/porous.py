@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from twin.arrays import Array, namespace
-from twin.models.battery.cell import Cell, Electrode, arrhenius
-from twin.models.battery.chen2020 import DIFFUSION, ELECTROLYTE, LG_M50
+from twin.models.battery.cell import Cell, arrhenius
+from twin.models.battery.chen2020 import ELECTROLYTE, LG_M50
 from twin.models.battery.nrel_nmc532 import NREL_CELL, SALT
+from twin.models.battery.oregan2022 import with_entropy
 from twin.models.battery.porous_particles import Particle, graded, uniform
 
 
@@ -123,13 +124,6 @@ def warm(law: Callable[[Array, Array], Array], reference: float) -> Callable[[Ar
     return lambda c, temperature: law(c, temperature) * arrhenius(WARMED, temperature, reference)
 
 
-def _activated(electrode: Electrode, side: int) -> Electrode:
-    def diffusivity(y: Array, temperature: Array) -> Array:
-        return electrode.diffusivity(y, temperature) * arrhenius(DIFFUSION[side], temperature, LG_M50.temperature)
-
-    return replace(electrode, diffusivity=diffusivity)
-
-
 NYMAN = Electrolyte(
     "Nyman et al. 2008, DOI 10.1016/j.electacta.2008.04.023; values as in Chen et al. 2020",
     ELECTROLYTE, nyman_diffusivity, nyman_conductivity, nyman_transference, ideal,
@@ -143,13 +137,13 @@ LG_M50_POROUS = Porous(
 )
 LG_M50_WARM = replace(
     LG_M50_POROUS,
-    cell=replace(LG_M50, negative=_activated(LG_M50.negative, 0), positive=_activated(LG_M50.positive, 1)),
+    cell=with_entropy(LG_M50),
     electrolyte=replace(
         NYMAN, diffusivity=warm(nyman_diffusivity, LG_M50.temperature),
         conductivity=warm(nyman_conductivity, LG_M50.temperature),
     ),
 )  # fmt: skip
-"""The same where temperature acts on diffusion in particles and on the electrolyte."""
+"""The same where temperature acts on rested potentials and on the electrolyte too."""
 NREL_POROUS = Porous(
     NREL_CELL, separator=20e-6, porosity=(0.4, 0.4, 0.4), bruggeman=2.0, conductivity=(2.16, 2.16), electrolyte=GEN2,
     particles=(uniform, graded),

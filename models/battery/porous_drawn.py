@@ -14,7 +14,8 @@ class Side(NamedTuple):
     """One electrode of a draw, entries (*batch, 1): its sign, -1 where the particles are emptied on discharge.
 
     ``fill`` is the rate of the mean stoichiometry [1/s] and ``local`` F j [A/m²] at J = 1, ``exchange`` and
-    ``diffusion`` the factors on i₀ and D, ``start`` the stoichiometry at rest.
+    ``diffusion`` the factors on i₀ and D, ``energy`` an activation energy of the latter [J/mol], ``start`` the
+    stoichiometry at rest.
     """
 
     electrode: Electrode
@@ -23,6 +24,7 @@ class Side(NamedTuple):
     local: Array
     exchange: Array
     diffusion: Array
+    energy: Array
     start: Array
     conductivity: float
 
@@ -98,7 +100,7 @@ def drawn_of(porous: Porous, draw: Draw, layers: Layers) -> Drawn:
         Side(
             electrode, sign, sign * np.asarray(flux_ratio(electrode, cell, at[f"active_{key}"], cell.capacity)),
             local_current_density(electrode, cell, at[f"active_{key}"], cell.capacity), at[f"exchange_{key}"],
-            at[f"diffusivity_{key}"], at[f"stoichiometry_{key}"], conductivity,
+            at[f"diffusivity_{key}"], at[f"energy_{key}"], at[f"stoichiometry_{key}"], conductivity,
         )
         for electrode, key, sign, conductivity in (
             (cell.negative, "n", -1.0, porous.conductivity[0]), (cell.positive, "p", 1.0, porous.conductivity[1])

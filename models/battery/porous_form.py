@@ -25,7 +25,7 @@ from twin.arrays import Array, namespace
 from twin.basis import chebyshev_series
 from twin.field import ExactField
 from twin.model import Fields
-from twin.models.battery.cell import Cell, Draw, Electrode, flux_ratio
+from twin.models.battery.cell import Cell, Draw, Electrode, arrhenius, flux_ratio
 from twin.models.battery.sphere import surface_response
 from twin.models.battery.spm import soft_floor
 from twin.models.battery.voltage import over_time, terminal_voltage
@@ -75,7 +75,7 @@ def fields(form: Form, cell: Cell, draw: Draw, outputs: Array) -> Fields:
         return drawn.temperature + _warming(drawn, t) * (1 + HEAT * extra)
 
     def closed(t: Array) -> tuple[Array, Array]:
-        T = temperature(t)
+        T = temperature(t) if form.warms_over else drawn.temperature
         return (
             frozen_surface(cell.negative, cell, drawn, True, T, t) + 0 * rate,
             frozen_surface(cell.positive, cell, drawn, False, T, t) + 0 * rate,
@@ -121,10 +121,12 @@ def frozen_surface(
     """ȳ (*batch, n) at times (*batch, n) of a draw with a last axis, the diffusivity as it is at the moment."""
     active: Any = drawn.active_n if negative else drawn.active_p
     factor: Any = drawn.diffusivity_n if negative else drawn.diffusivity_p
+    energy: Any = drawn.energy_n if negative else drawn.energy_p
     start, sign = (drawn.stoichiometry_n, -1.0) if negative else (drawn.stoichiometry_p, 1.0)
     filling = flux_ratio(electrode, cell, active, drawn.current)
     mean = start + sign * filling * t
-    speed = factor * electrode.diffusivity(mean, temperature) / electrode.particle_radius**2
+    law = electrode.diffusivity(mean, temperature) * arrhenius(energy, temperature, cell.temperature)
+    speed = factor * law / electrode.particle_radius**2
     return start + sign * filling / (3 * speed) * surface_response(speed * t)
 
 

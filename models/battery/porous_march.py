@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from twin.arrays import Array
 from twin.model import Mask
 from twin.models.battery.cell import Draw
 from twin.models.battery.layers import Layers
@@ -65,10 +66,15 @@ def march(
     if np.any(drawn.current <= 0):
         raise ValueError("a march is a discharge: expected currents above 0")
     with np.errstate(all="ignore"):
-        return _walk(drawn, _rest(drawn), until, charge, largest)
+        return walk(drawn, at_rest(drawn), drawn.current[:, 0], until=until, charge=charge, largest=largest)
 
 
-def _walk(drawn: Drawn, point: Point, until: float, charge: float, largest: float) -> Path:
+def walk(
+    drawn: Drawn, point: Point, pace: Floats, *, until: float, charge: Array | float, largest: float = LARGEST
+) -> Path:
+    """Steps of every draw from ``point``, which is left where each ends. In an hour at ``pace`` (B,) [C-rate] one
+    nominal capacity passes; what ``charge`` (B,) and ``largest`` are shares of.
+    """
     B = len(drawn.current)
     share, spent, alive = np.full(B, FIRST), np.zeros(B), np.ones(B, dtype=bool)
     last = np.full(B, np.nan)
@@ -78,7 +84,7 @@ def _walk(drawn: Drawn, point: Point, until: float, charge: float, largest: floa
         if not len(who):
             break
         some = some_of(drawn, who)
-        after, met = _step(some, point.of(who), 3600 * share[who, None] / some.current)
+        after, met = _step(some, point.of(who), 3600 * share[who, None] / pace[who, None])
         volts = np.asarray(voltage(some._replace(temperature=after.temperature), after.q))
         fall = np.abs(volts - last[who])
         good = met & np.isfinite(volts) & ~(fall > 2 * FALL)
@@ -86,7 +92,7 @@ def _walk(drawn: Drawn, point: Point, until: float, charge: float, largest: floa
         point.write(kept, reached)
         spent[kept] += share[kept]
         last[kept] = volts[good]
-        rows.append(_row(B, kept, 3600 * spent[kept] / drawn.current[kept, 0], volts[good], reached))
+        rows.append(_row(B, kept, 3600 * spent[kept] / pace[kept], volts[good], reached))
         wanted = np.where(np.isfinite(fall), FALL / np.maximum(fall, 1e-9), GROWTH)
         share[who] *= np.where(good, np.clip(wanted, 0.5, GROWTH), 0.4)
         share = np.minimum(np.minimum(share, largest), charge - spent)
@@ -120,7 +126,8 @@ def _against(column: Floats, values: Floats) -> Floats:
     return column.reshape(len(column), *[1] * (values.ndim - 1))
 
 
-def _rest(drawn: Drawn) -> Point:
+def at_rest(drawn: Drawn) -> Point:
+    """Every particle as filled as at the start, the current just switched on."""
     modes, reactions, potentials = [], [], []
     count = len(modes_of_a_particle()[0])
     for side, layer in zip(drawn.sides, drawn.layers.each[::2], strict=True):
@@ -128,7 +135,8 @@ def _rest(drawn: Drawn) -> Point:
         filled[..., 0] = side.start
         i0 = side.exchange * side.electrode.exchange_current_density(side.start, drawn.temperature)
         bent = np.arcsinh(side.local * drawn.current / (2 * i0))
-        potentials.append(side.electrode.open_circuit_potential(side.start) - side.sign * drawn.thermal * bent)
+        rested = side.electrode.potential_at(side.start, drawn.temperature, drawn.porous.cell.temperature)
+        potentials.append(rested - side.sign * drawn.thermal * bent)
         modes.append(filled)
         reactions.append(drawn.current + 0 * filled[..., 0])
     salt = np.ones((len(drawn.current), drawn.layers.points))

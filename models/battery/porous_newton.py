@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from twin.model import Mask
+from twin.models.battery.cell import arrhenius
 from twin.models.battery.porous_drawn import Drawn, Stage, Unknowns
 from twin.models.battery.porous_particles import Held, modes_of_a_particle
 from twin.models.battery.porous_stage import equations, heating
@@ -23,7 +24,7 @@ KELVIN = 1e-3
 """By which a change of temperature counts."""
 ROOM = 0.9
 """Share of the way to an empty or full surface that one iteration may go."""
-OF_SIDE = ("fill", "local", "exchange", "diffusion", "start")
+OF_SIDE = ("fill", "local", "exchange", "diffusion", "energy", "start")
 OF_CELL = ("temperature", "ambient", "current", "heat_capacity", "heat_transfer", "resistance")
 """What differs from draw to draw."""
 EDGE = 1e-5
@@ -101,8 +102,9 @@ def _iteration(drawn: Drawn, begun: Begun, now: Point) -> tuple[Point, Floats]:
     reads = modes_of_a_particle()[1]
     answers = []
     for side, law, held, near in zip(drawn.sides, drawn.porous.particles, begun.modes, now.modes, strict=True):
+        factor = side.diffusion * arrhenius(side.energy, now.temperature, drawn.porous.cell.temperature)
         stage_of = Held(
-            side.electrode, begun.length, begun.length * side.fill, held, now.temperature, side.diffusion, side.start
+            side.electrode, begun.length, begun.length * side.fill, held, now.temperature, factor, side.start
         )
         answers.append(law(stage_of, near))
     offset, gain = ([part @ reads for part in parts] for parts in zip(*answers, strict=True))

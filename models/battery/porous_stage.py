@@ -58,13 +58,15 @@ def voltage(drawn: Drawn, q: Unknowns) -> Array:
 
 
 def heating(drawn: Drawn, stage: Stage, q: Unknowns) -> Array:
-    """What is set free (*batch,) [W], without heats of mixing and of entropy: I₁ (Σ ± ∫ J U dξ - C V) + I² R₀.
+    """What is set free (*batch,) [W], without heats of mixing: I₁ (Σ ± ∫ J (U - T dU/dT) dξ - C V) + I² R₀.
 
-    The reactions' power less what the cell delivers is what polarises the kinetics and the conductors' loss, all of it.
+    The reactions' power less what the cell delivers is what polarises the kinetics and the conductors' loss, all of it,
+    and the heat of entropy, which may be negative.
     """
     power = -drawn.current[..., 0] * voltage(drawn, q)
     for k, side in enumerate(drawn.sides):
-        potential = side.electrode.open_circuit_potential(stage.surface(k, q.reaction[k]))
+        surface = stage.surface(k, q.reaction[k])
+        potential = side.electrode.potential_at(surface, 0.0, drawn.porous.cell.temperature)
         power = power + side.sign * _sum(drawn.layers.each[2 * k], q.reaction[k] * potential)
     nominal = drawn.porous.cell.capacity
     return nominal * power + nominal**2 * (drawn.current**2 * drawn.resistance)[..., 0]
@@ -145,7 +147,8 @@ def _kinetics(drawn: Drawn, stage: Stage, q: Unknowns, one: _Salt, k: int) -> tu
         * namespace(c_hat).sqrt(c_hat)
     )
     bent = namespace(J).asinh(side.local * J / (2 * i0))
-    kinetic = side.electrode.open_circuit_potential(surface) - side.sign * drawn.thermal * bent
+    rested = side.electrode.potential_at(surface, drawn.temperature, drawn.porous.cell.temperature)
+    kinetic = rested - side.sign * drawn.thermal * bent
     rise = _rise(drawn, one, k)
     residual = kinetic.value - q.start[k] - rise.value @ integral.T
     assert one.by_reaction is not None

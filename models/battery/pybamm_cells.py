@@ -11,7 +11,6 @@ import numpy as np
 from twin.arrays import horner
 from twin.models.battery import nrel_nmc532 as nrel
 from twin.models.battery.cell import GAS, Draw
-from twin.models.battery.chen2020 import DIFFUSION
 from twin.models.battery.porous import NREL_POROUS, WARMED, gen2_conductivity, gen2_transference
 
 Values = dict[str, Any]
@@ -34,11 +33,15 @@ def chen2020(pybamm: Any) -> Values:
 
 
 def chen2020_warm(pybamm: Any) -> Values:
-    """The same with coefficients that depend on temperature, and a heat capacity and a heat transfer as inputs."""
-    values = chen2020(pybamm)
-    for side, energy in zip(("Negative", "Positive"), DIFFUSION, strict=True):
+    """The same with entropies (PyBaMM's own "ORegan2022"), coefficients that depend on temperature, and activation
+    energies, a heat capacity and a heat transfer as inputs.
+    """
+    values, entropic = chen2020(pybamm), pybamm.ParameterValues("ORegan2022")
+    for side, key in (("Negative", "n"), ("Positive", "p")):
         name = f"{side} particle diffusivity [m2.s-1]"
-        values[name] = _activated(values[name], energy)
+        values[name] = _activated(values[name], pybamm.InputParameter(f"energy_{key}"))
+        change = f"{side} electrode OCP entropic change [V.K-1]"
+        values[change] = entropic[change]
     for name in ("Electrolyte diffusivity [m2.s-1]", "Electrolyte conductivity [S.m-1]"):
         values[name] = _warmed(values[name])
     volume, surface = values["Cell volume [m3]"], values["Cell cooling surface area [m2]"]
@@ -125,7 +128,7 @@ def _gen2_thermodynamic_factor(c_e: Any, temperature: Any) -> Any:
     return 1 + second * c**2 - first * c + 0.341 * np.exp(261 / temperature)
 
 
-def _activated(value: Any, energy: float) -> Callable[..., Any]:
+def _activated(value: Any, energy: Any) -> Callable[..., Any]:
     return lambda sto, temperature: value * np.exp(energy / GAS * (1 / WARM_REFERENCE - 1 / temperature))
 
 

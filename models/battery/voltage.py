@@ -26,8 +26,8 @@ def terminal_voltage(cell: Cell, draw: Draw, x_surface: Array, y_surface: Array,
     i0_p = draw.exchange_p * positive.exchange_current_density(y_surface, draw.temperature)
     overpotential = _asinh_sum(i_n / (2 * i0_n), i_p / (2 * i0_p))
     return (
-        positive.open_circuit_potential(y_surface)
-        - negative.open_circuit_potential(x_surface)
+        positive.potential_at(y_surface, draw.temperature, cell.temperature)
+        - negative.potential_at(x_surface, draw.temperature, cell.temperature)
         - 2 * GAS * draw.temperature / FARADAY * overpotential
         - current * draw.resistance
     )

@@ -151,7 +151,9 @@ def test_lithium_is_conserved_whatever_the_diffusivity() -> None:
 
 @pytest.mark.parametrize(("rate", "around"), [(1.0, 298.15), (2.0, 283.15)])
 def test_a_cell_warms_as_pybamms(rate: float, around: float) -> None:
-    theta = soh9.space.pack(AGED | {"sDn": 1.0, "R0": 0.01, "H_th": 0.08, "C_th": 60.0})[None]
+    theta = soh9.space.pack(AGED | {"sDn": 1.0, "R0": 0.01, "H_th": 0.08, "C_th": 60.0, "E_Dn": 60.0, "E_Dp": 25.0})[
+        None
+    ]
     c = soh9.conditions.pack({"c_rate": rate, "temperature": around, "start_voltage": 4.15})
     times = np.linspace(0.06, 0.7, 15) * 3600 / rate
     theirs = soh9.simulate(theta, c, times[:, None])[0]
@@ -162,6 +164,19 @@ def test_a_cell_warms_as_pybamms(rate: float, around: float) -> None:
     np.testing.assert_allclose(kelvin[counted], theirs[counted, 1], atol=0.01)
     np.testing.assert_allclose((volts - 0.01 * 5 * rate)[counted], theirs[counted, 0], atol=3e-4)
     assert np.ptp(theirs[counted, 1]) > 3.0
+
+
+def test_heat_of_entropy_is_pybamms() -> None:
+    theta = soh9.space.pack(soh9.space.unpack(soh9.space.nominal) | {"R0": 0.0})[None]
+    c = soh9.conditions.pack({"c_rate": 0.1, "temperature": 298.15, "start_voltage": 4.18})
+    times = np.linspace(0.4, 0.9, 11) * 36000
+    theirs = soh9.simulate(theta, c, times[:, None])[0]
+    path, without = (
+        march(porous, soh9.drawn(theta, c), until=2.6)
+        for porous in (LG_M50_WARM, replace(LG_M50_WARM, cell=LG_M50_POROUS.cell))
+    )
+    np.testing.assert_allclose(CubicSpline(path.time[0], path.temperature[0])(times), theirs[:, 1], atol=2e-3)
+    assert np.abs(CubicSpline(without.time[0], without.temperature[0])(times) - theirs[:, 1]).max() > 0.02
 
 
 def test_without_capacity_to_warm_the_temperature_stays() -> None:
