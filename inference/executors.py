@@ -10,7 +10,7 @@ import os
 import signal
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+Got = TypeVar("Got", covariant=True)
 Work = Callable[[T], R]
 
 TRIES = 2
@@ -99,6 +100,7 @@ class Processes:
         finally:
             for worker in pool:
                 worker.process.kill()
+                worker.process.join()
 
 
 def cores() -> int:
@@ -106,7 +108,19 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def outcome(future: "Future[R]") -> R | Failed:
+class Done(Protocol[Got]):
+    """Something done, as ``concurrent.futures`` and Dask have it."""
+
+    def exception(self) -> BaseException | None:
+        """What went wrong."""
+        ...
+
+    def result(self) -> Got:
+        """What came of it."""
+        ...
+
+
+def outcome(future: Done[R]) -> R | Failed:
     """The result of something done, or why there is none."""
     error = future.exception()
     return future.result() if error is None else Failed(f"{type(error).__name__}: {error}")
