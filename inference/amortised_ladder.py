@@ -73,7 +73,7 @@ def refine(
     peaks = find_peaks(units, start)
     found = climb_rungs(units.target, units.local, peaks, effort=effort, seed=seed)
     return [
-        UnitAnswer(i, decoder.theta(s.u), s.log_weights, s.khat, s.ess, s.rung, s.reason, s.accepted)
+        UnitAnswer(i, s.u, decoder.theta(s.u), s.log_weights, s.khat, s.ess, s.rung, s.reason, s.accepted)
         for i, s in enumerate(found)
     ]
 

@@ -39,12 +39,13 @@ RHAT_LIMIT = 1.05
 class UnitAnswer:
     """One unit's posterior: weighted draws ``theta`` (n, p) with normalised ``log_weights`` (n,), and their worth.
 
-    ``rung`` is laplace, mixture, nuts, or none where nothing was found or the unit was refused (n = 0); ``reason``
-    says why that one. ``khat`` is NaN for NUTS, whose draws weigh the same. ``converged`` says whether the rung met its
-    own standard.
+    ``u`` (n, p) are the same draws in prior-whitened coordinates. ``rung`` is laplace, mixture, nuts, or none where
+    nothing was found or the unit was refused (n = 0); ``reason`` says why that one. ``khat`` is NaN for NUTS, whose
+    draws weigh the same. ``converged`` says whether the rung met its own standard.
     """
 
     unit: int
+    u: Floats
     theta: Floats
     log_weights: Floats
     khat: float
@@ -194,12 +195,13 @@ def _stood(units: Units, measured: Sequence[Row], rows: Rows, count: int) -> dic
 
 def _weighted(units: Units, unit: int, found: Standing) -> UnitAnswer:
     counted = found.log_weights > -np.inf  # the others may lie at infinity
-    theta = np.asarray(units.density.theta(found.u[counted]))
-    return UnitAnswer(unit, theta, found.log_weights[counted], found.khat, found.ess, found.rung, found.reason, True)
+    u, log_weights = found.u[counted], found.log_weights[counted]
+    theta = np.asarray(units.density.theta(u))
+    return UnitAnswer(unit, u, theta, log_weights, found.khat, found.ess, found.rung, found.reason, True)
 
 
 def _nothing(unit: int, p: int, reason: str) -> UnitAnswer:
-    return UnitAnswer(unit, np.empty((0, p)), np.empty(0), float("nan"), 0.0, "none", reason, False)
+    return UnitAnswer(unit, np.empty((0, p)), np.empty((0, p)), np.empty(0), float("nan"), 0.0, "none", reason, False)
 
 
 def _by_chains(units: Units, measured: Sequence[Row], left: list[tuple[int, Standing, Peaks]]) -> Iterator[UnitAnswer]:
@@ -207,8 +209,9 @@ def _by_chains(units: Units, measured: Sequence[Row], left: list[tuple[int, Stan
     rows = np.array([unit for unit, _, _ in left])
     chains = units.nuts.sample(measured, rows, [peaks for _, _, peaks in left], units.seed)
     for k, (unit, standing, _) in enumerate(left):
-        theta = np.asarray(units.density.theta(chains.u[k].reshape(-1, chains.u.shape[-1])))
+        u = chains.u[k].reshape(-1, chains.u.shape[-1])
+        theta = np.asarray(units.density.theta(u))
         equal = np.full(len(theta), -np.log(len(theta)))
         reason = f"{standing.reason}; nuts: R-hat {chains.rhat[k]:.3f}, ESS {chains.ess[k]:.0f}"
         good = bool(chains.rhat[k] < RHAT_LIMIT)
-        yield UnitAnswer(unit, theta, equal, float("nan"), float(chains.ess[k]), "nuts", reason, good)
+        yield UnitAnswer(unit, u, theta, equal, float("nan"), float(chains.ess[k]), "nuts", reason, good)

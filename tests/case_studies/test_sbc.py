@@ -72,7 +72,9 @@ def test_solutions_that_fail_or_end_early_are_told_apart() -> None:
 
 
 def test_a_unit_that_did_not_converge_is_a_failed_trial() -> None:
-    answer = UnitAnswer(0, np.zeros((5, 1)), np.full(5, -np.log(5)), np.nan, 3.0, "nuts", "R-hat 1.4", False)
+    answer = UnitAnswer(
+        0, np.zeros((5, 1)), np.zeros((5, 1)), np.full(5, -np.log(5)), np.nan, 3.0, "nuts", "R-hat 1.4", False
+    )
     trial = trial_of(7, answer, np.array([1.0]), ("a",), np.random.default_rng(0))
     assert (trial.index, trial.failed, trial.u) == (7, "the sampler did not converge", {})
 

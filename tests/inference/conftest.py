@@ -1,66 +1,22 @@
 """A tiny forward map, data made with it, and densities whose answers are known."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
+from decaying import Decay, Voltage
 
-from twin.arrays import Array, like, namespace
-from twin.error import ForwardError, constant_error
+from twin.arrays import Array, namespace
 from twin.experiment import Experiment
 from twin.inference.density import LogDensity
 from twin.inference.likelihood import Likelihood
 from twin.inference.posterior import Posterior, assemble
 from twin.inference.sample import Sample
-from twin.model import Coordinate, Forward, Observable
-from twin.priors import HalfNormal, LogNormal, Normal, Uniform
+from twin.model import Forward
+from twin.priors import LogNormal, Normal
 from twin.space import Floats, Parameter, Space
-
-
-@dataclass(frozen=True, eq=False)
-class Decay:
-    """voltage = a exp(-t c/τ) [V] and heat = 1000 voltage² + offset [mW]."""
-
-    bias: float | None = None
-    sd: float = 0.0
-    space: Space = field(
-        default=Space(
-            (
-                Parameter("amplitude", "V", LogNormal(1.0, 0.5), 1.0, "start", "test", 0.01, 20.0),
-                Parameter("tau", "s", Uniform(0.1, 5.0), 1.0, "time constant", "test"),
-                Parameter("offset", "mW", Normal(0.0, 50.0), 0.0, "background", "test"),
-            )
-        )
-    )
-
-    @property
-    def conditions(self) -> Space:
-        return Space((Parameter("rate", "1", Uniform(0.1, 3.0), 1.0, "speed", "test"),))
-
-    @property
-    def coordinates(self) -> tuple[Coordinate, ...]:
-        return (Coordinate("time", "s", "time"),)
-
-    @property
-    def observables(self) -> tuple[Observable, ...]:
-        return (
-            Observable("voltage", "V", "voltage", HalfNormal(0.1)),
-            Observable("heat", "mW", "heat", LogNormal(10.0, 1.0)),
-        )
-
-    def __call__(self, theta: Array, c: Array, x: Array) -> Array:
-        xp, c, x = namespace(theta), like(c, theta), like(x, theta)
-        voltage = theta[..., 0, None] * xp.exp(-x[:, 0] * c[0] / theta[..., 1, None])
-        return xp.stack([voltage, 1000.0 * voltage**2 + theta[..., 2, None]], axis=-1)
-
-    def error(self, c: Array, x: Array) -> ForwardError | None:
-        if self.bias is None:
-            return None
-        scale = np.array([1.0, 1000.0])
-        return constant_error(np.ones((len(x), 2)) * self.bias * scale, np.ones((len(x), 2)) * self.sd * scale)
-
 
 TRUTH = np.array([1.3, 0.9, 20.0])
 NOISE = {"voltage": 0.02, "heat": 15.0}
@@ -99,24 +55,9 @@ def decay() -> type[Decay]:
 
 
 @pytest.fixture(scope="session")
-def voltage_only(decay: type[Decay]) -> Forward:
+def voltage_only() -> Forward:
     """The decay without its offset, which a voltage says nothing about."""
-
-    @dataclass(frozen=True, eq=False)
-    class Voltage(Decay):
-        @property
-        def observables(self) -> tuple[Observable, ...]:
-            return super().observables[:1]
-
-        def __call__(self, theta: Array, c: Array, x: Array) -> Array:
-            c, x = like(c, theta), like(x, theta)
-            return (theta[..., 0, None] * namespace(theta).exp(-x[:, 0] * c[0] / theta[..., 1, None]))[..., None]
-
-        def error(self, c: Array, x: Array) -> ForwardError | None:
-            both = super().error(c, x)
-            return None if both is None else both.of((0,))
-
-    return Voltage(space=decay().space.without(("offset",)))
+    return Voltage(space=Decay().space.without(("offset",)))
 
 
 @dataclass(frozen=True, eq=False)
