@@ -34,8 +34,6 @@ WIDTH = np.array([0.004, 0.008, 0.03, 0.05, 0.10])
 """Half a 90 % interval, relative."""
 WEAR = np.array([-0.0012, 0.0018, 0.0012, 0.0, -0.001])
 """Per window, relative."""
-FEW = 6
-"""Windows of those."""
 SOON = 600.0
 """[cycle] A life that is worth watching."""
 LIMIT = 1.4
@@ -44,6 +42,8 @@ STEP, CREEP, FAST = 7, 23, 41
 """Places of the cells that do not age as the others."""
 RESTING, LATE = (13, 36), (19, 49)
 """Cells that hardly ever work, and cells that came last."""
+FEW = 6
+"""Windows of the last ones."""
 FAULT = 0.6
 """Share of the windows before a fault begins."""
 NO_CURRENT = "the current never exceeds 0.05 A: a window of rest tells no resistance"
@@ -68,7 +68,7 @@ def demo_page(units: int = 60, windows: int = 60, seed: int = 0) -> FleetPage:
 
 def demo_units(units: int, windows: int, rng: np.random.Generator) -> Iterator[FleetUnit]:
     """One after another."""
-    time = 5.0 * np.arange(1, windows + 1)
+    time: Floats = np.linspace(5.0, 5.0 * windows, windows)
     for i in range(units):
         yield demo_unit(i, time[-FEW:] if i in LATE else time, rng)
 

@@ -112,11 +112,12 @@ def decimals_of(low: Floats, median: Floats, high: Floats, exponent: int) -> int
     return min(max(0, form.decimals - form.exponent + exponent), MOST_DECIMALS)
 
 
-def whole(values: Floats) -> Numbers:
-    """Whole numbers, None where not finite."""
+def whole(values: Floats) -> list[Numbers]:
+    """Rows of whole numbers, None where not finite."""
     if np.all(np.abs(values) < EXACT):
-        return values.astype(np.int64).tolist()
-    return [int(value) if math.isfinite(value) else None for value in values.tolist()]
+        exact: list[Numbers] = values.astype(np.int64).tolist()
+        return exact
+    return [[int(value) if math.isfinite(value) else None for value in row] for row in values.tolist()]
 
 
 def _unit(unit: FleetUnit, page: FleetPage, kept: npt.NDArray[np.int64], exponents: Sequence[int]) -> Encoded:
@@ -132,9 +133,9 @@ def _unit(unit: FleetUnit, page: FleetPage, kept: npt.NDArray[np.int64], exponen
         "name": unit.name,
         "state": STATES.index(unit.state),
         "decimals": decimals,
-        "median": [whole(row) for row in median],
-        "below": [whole(row) for row in median - low],
-        "above": [whole(row) for row in high - median],
+        "median": whole(median),
+        "below": whole(median - low),
+        "above": whole(high - median),
         "windows": len(unit.time),
         "refused": len(refused),
         "refusals": [[short(unit.time[i]), unit.refusals[i]] for i in refused[-MOST_REFUSALS:]],

@@ -9,11 +9,11 @@ import base64
 import hashlib
 import json
 import math
+from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment
 from markupsafe import Markup
 
 from twin.atomic import replaced
@@ -40,9 +40,8 @@ def write_fleet_page(page: FleetPage, path: Path) -> None:
 def render_fleet(page: FleetPage) -> str:
     """The page as text: the same records give the same bytes."""
     require_fleet(page)
-    templates = environment()
-    style = source(templates, "fleet.css")
-    script = "(() => {\n'use strict';\n" + "".join(source(templates, name) for name in SCRIPTS) + "})();\n"
+    style = source("fleet.css")
+    script = "(() => {\n'use strict';\n" + "".join(map(source, SCRIPTS)) + "})();\n"
     content = {
         "page": page,
         "signs": SIGNS,
@@ -58,13 +57,12 @@ def render_fleet(page: FleetPage) -> str:
         "policy": f"default-src 'none'; img-src data:; style-src '{hash_of(style)}'; script-src '{hash_of(script)}'",
         "data": inert(fleet_data(page)),
     }
-    return templates.get_template("fleet.html.j2").render(content)
+    return environment().get_template("fleet.html.j2").render(content)
 
 
-def source(templates: Environment, name: str) -> str:
+def source(name: str) -> str:
     """A file of the templates folder as it stands."""
-    assert templates.loader is not None
-    return templates.loader.get_source(templates, name)[0]
+    return (resources.files("twin.inference") / "templates" / name).read_text(encoding="utf-8")
 
 
 def hash_of(text: str) -> str:
@@ -111,7 +109,7 @@ def newest_alarms(page: FleetPage) -> list[dict[str, str]]:
 def alarm_row(alarm: FleetAlarm, unit: FleetUnit) -> dict[str, str]:
     """An alarm in words."""
     return {
-        "unit": unit.name,
+        "unit": unit.name if unit.name.strip() else "(blank)",
         "address": f"#unit={quote(unit.name, safe='')}",
         "time": given(alarm.time, 6),
         "kind": alarm.kind,

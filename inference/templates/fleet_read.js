@@ -34,12 +34,15 @@ function percent(share) {
   return `${Math.round(100 * share)} %`;
 }
 
-/** "120 (80 to never)": quantiles of the time to a limit, where null is never. */
-function lifeText(life) {
-  if (!life) return NONE;
+/** "120" and "80 to never": quantiles of the time to a limit, where null is never; a dash where not known. */
+function lifeWords(life) {
+  if (!life) return [NONE];
   const [low, middle, high] = life.slice(0, 3).map((q) => (q === null ? "never" : plain(q)));
-  return `${middle} (${low} to ${high})`;
+  return [middle, `${low} to ${high}`];
 }
+
+/** A name as text that can be seen and pressed. */
+const seen = (name) => (name.trim() ? name : "(blank)");
 
 const addressOf = (name) => `#unit=${encodeURIComponent(name)}`;
 const named = (parameter) => (parameter.unit ? `${parameter.name} [${parameter.unit}]` : parameter.name);

@@ -23,7 +23,7 @@ const columns = [
   { title: "Unit", value: (row) => row.rank, cell: nameCell },
   { title: "State", value: (row) => row.unit.state, cell: stateCell },
   { title: "P(beyond)", number: true, falls: true, value: (row) => row.beyond, cell: beyondCell },
-  { title: "Life", of: fleet.time, number: true, value: (row) => row.life, cell: (row) => [lifeText(row.limit?.life)] },
+  { title: "Life", of: fleet.time, number: true, value: (row) => row.life, cell: lifeCell },
   ...fleet.parameters.map((parameter, j) => ({
     title: parameter.name, of: parameter.unit, number: true, value: (row) => row.last[j].median, cell: (row) => valueCell(row, j),
   })),
@@ -40,7 +40,7 @@ function fittedOf(row) {
 }
 
 function nameCell(row) {
-  return [make("a", { href: addressOf(row.unit.name) }, make("bdi", {}, row.unit.name || "(no name)"))];
+  return [make("a", { href: addressOf(row.unit.name) }, make("bdi", {}, seen(row.unit.name)))];
 }
 
 function stateCell(row) {
@@ -59,6 +59,11 @@ function beyondCell(row) {
   const { parameter, value, falls } = row.limit;
   const what = `${fleet.parameters[parameter].name} ${falls ? "<" : ">"} ${plain(value)}`;
   return [percent(row.beyond), make("span", { class: "small" }, what)];
+}
+
+function lifeCell(row) {
+  const [middle, interval] = lifeWords(row.limit?.life);
+  return interval ? [middle, make("span", { class: "small" }, interval)] : [middle];
 }
 
 /** Rows in order: by the column's numbers, those without one last, equals by state, probability and name. */

@@ -21,13 +21,14 @@ function limitsOf(unit) {
   if (!unit.limits.length) return [];
   const lines = unit.limits.map((limit) => {
     const parameter = fleet.parameters[limit.parameter];
+    const [life, interval = NONE] = lifeWords(limit.life);
     const reached = limit.life ? percent(limit.life[3]) : NONE;
     return [`${parameter.name} ${limit.falls ? "<" : ">"} ${plain(limit.value)} ${parameter.unit}`,
-      percent(limit.beyond ?? NaN), lifeText(limit.life), reached];
+      percent(limit.beyond ?? NaN), life, interval, reached];
   });
-  const heads = ["Limit", "P(beyond) now", `Life [${fleet.time}]`, "Reached by"];
-  const told = "Life: median and 90 % interval of the time left, if it goes on as it does; by which share of such futures.";
-  return [scrolled("Limits", tableOf(heads, lines, [1, 2, 3])), make("p", { class: "note" }, told)];
+  const heads = ["Limit", "P(beyond) now", `Life [${fleet.time}]`, "90 % interval", "Ever reached"];
+  const told = "Life: the time left if the parameter goes on as it does.";
+  return [scrolled("Limits", tableOf(heads, lines, [1, 2, 3, 4])), make("p", { class: "note" }, told)];
 }
 
 function alarmLines(unit) {
@@ -89,7 +90,7 @@ function showUnit(unit) {
   const histories = make("div", { class: "histories" });
   byId("unit").replaceChildren(
     stepsOf(unit), make("p", { class: "kicker" }, fleet.title),
-    make("h1", { tabindex: "-1" }, make("bdi", {}, unit.name || "(no name)")), factsOf(unit),
+    make("h1", { tabindex: "-1" }, make("bdi", {}, seen(unit.name))), factsOf(unit),
     make("div", { class: "columns" }, ...section("Alarms", ...alarmLines(unit)), ...section("Limits", ...limitsOf(unit))),
     ...section("Histories", histories), ...section("Refused windows", ...refusedLines(unit)),
     ...section("Windows", windowLines(unit)));
