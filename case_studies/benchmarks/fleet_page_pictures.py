@@ -17,9 +17,9 @@ from twin.case_studies.benchmarks.browser import browser, chromium
 from twin.case_studies.fleet_demo_page import FAST, demo_page
 from twin.inference.fleet_page import write_fleet_page
 
-COLOURS = 64
-"""Enough for text and lines; a third of the size of a full picture."""
-VIEWS = {"fleet_page.png": ("", 1380, 1020), "fleet_unit.png": (f"#unit=cell-{FAST + 1}", 1100, 860)}
+COLOURS = 128
+"""Enough for text and lines."""
+VIEWS = {"fleet_page.png": ("", 1380, 1060), "fleet_unit.png": (f"#unit=cell-{FAST + 1}", 1200, 1010)}
 """Address, width and height [px] by file."""
 
 

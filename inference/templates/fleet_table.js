@@ -1,6 +1,6 @@
 // The table: sorted by any column, filtered by name and state, a page at a time.
 
-const PAGE = 100;
+const PAGE = 50;
 const collator = new Intl.Collator("en", { numeric: true });
 
 /** What the columns sort by: numbers, NaN where there is none. */
