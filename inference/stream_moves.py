@@ -1,13 +1,15 @@
 """Markov moves that make particles differ again: whole paths, under a law that they leave as it is.
 
-A whitened path ξ (``stream_path.py``) of D coordinates is proposed anew by the mixed preconditioned Crank-Nicolson step
+A mixture of t densities of ν degrees of freedom is fitted to the particles (``mixture.py``), and regressions to their
+paths (``stream_path.py``). With ξ (D,) a particle whitened by component j, j drawn by its responsibility for it, and a
+path after the mixture's component i, i = j or, where β = 1, drawn by weight, the proposal is
 
     g ~ Gamma(½(ν + D), rate ½(ν + |ξ|²)),     ξ' = √(1 - β²) ξ + β g^(-½) z,     z ~ N(0, I)
 
-which leaves a t law of ν degrees of freedom as it is (Kamatani 2018, Bernoulli 24, 3711), and accepted by Metropolis's
-rule for what the true law differs from it. β = 1 forgets where a particle was; shorter steps serve laws that are far
-from Gaussian. Each step length is chosen the more often, the further it carries the particles. Sweeps end when
-positions no longer remember where they began.
+This mixed preconditioned Crank-Nicolson step (Kamatani 2018, Bernoulli 24, 3711) leaves the fitted law as it is, and
+Metropolis's rule makes up for what the true law differs from it. β = 1 forgets where a particle was; shorter steps
+serve laws that are far from what was fitted. Each step length is chosen the more often, the further it carries the
+particles. Sweeps end when positions no longer remember where they began.
 """
 
 from collections.abc import Callable
@@ -15,11 +17,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
-from twin.inference.split_t import NU
-from twin.inference.stream_path import Chain, Paths, coloured, whitened
+from twin.inference.mixture import fit_mixture
+from twin.inference.split_t import NU, SplitT, coordinates
+from twin.inference.stream_path import Links, Paths, links_of, path_of, whitened
 from twin.space import Floats
 
+COMPONENTS = 5
 STEPS = np.array([1.0, 0.5, 0.2])
 """β."""
 LEAST_CHANCE = 0.1
@@ -57,6 +62,28 @@ class Work:
 
 
 @dataclass(frozen=True, eq=False)
+class Fitted:
+    """A law of paths: a mixture of ts for now, and links to the windows before."""
+
+    now: SplitT
+    links: Links
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Paths, log density (N, K) of each component at them, and whitened paths before now (N, (S-1) k)."""
+
+    paths: Paths
+    components: Floats
+    tail: Floats
+
+    @property
+    def log_fitted(self) -> Floats:
+        """Log density (N,) of the fitted law, up to a constant."""
+        return np.asarray(special.logsumexp(self.components, axis=1))
+
+
+@dataclass(frozen=True, eq=False)
 class Moved:
     """Paths after the moves, what the windows say of them (N, S), and what the moves did."""
 
@@ -65,26 +92,31 @@ class Moved:
     work: Work
 
 
-def moved(law: Law, chain: Chain, paths: Paths, fits: Floats, value: Floats, rng: np.random.Generator) -> Moved:
+def fitted(paths: Paths, log_weights: Floats) -> Fitted:
+    """The law of weighted particles."""
+    now = fit_mixture(paths.u[None], log_weights[None], np.eye(paths.u.shape[1])[None], COMPONENTS)
+    return Fitted(now, links_of(paths, np.exp(log_weights)))
+
+
+def moved(law: Law, at: Fitted, paths: Paths, fits: Floats, value: Floats, rng: np.random.Generator) -> Moved:
     """Paths of log density ``value`` (N,) after as many sweeps as they need."""
-    begin, xi = paths, whitened(chain, paths)
-    excess = value - _log_t(xi)
+    begin, place = paths, _place(at, paths)
+    excess = value - place.log_fitted
     gained, tried, work = np.ones(len(STEPS)), np.ones(len(STEPS)), Work(levels=1, remembered=1.0)
     while work.sweeps < MOST_SWEEPS and work.remembered > REMEMBERED:
         share = gained / tried * STEPS**2
         chance = LEAST_CHANCE + (1 - LEAST_CHANCE * len(STEPS)) * share / share.sum()
-        chosen = rng.choice(len(STEPS), size=len(xi), p=chance)
-        proposed = _stepped(xi, STEPS[chosen][:, None], rng)
-        others = coloured(chain, proposed)
-        other_fits, other_value = law(others)
-        other_excess = other_value - _log_t(proposed)
-        yes = np.log(rng.uniform(size=len(xi))) < other_excess - excess
-        paths, fits = _chosen(yes, others, paths), np.where(yes[:, None], other_fits, fits)
-        xi, excess = np.where(yes[:, None], proposed, xi), np.where(yes, other_excess, excess)
+        chosen = rng.choice(len(STEPS), size=len(value), p=chance)
+        other = _place(at, _proposed(at, place, STEPS[chosen], rng))
+        other_fits, other_value = law(other.paths)
+        other_excess = other_value - other.log_fitted
+        yes = np.log(rng.uniform(size=len(value))) < other_excess - excess
+        place, fits = _chosen(yes, other, place), np.where(yes[:, None], other_fits, fits)
+        excess = np.where(yes, other_excess, excess)
         tried += np.bincount(chosen, minlength=len(STEPS))
         gained += np.bincount(chosen[yes], minlength=len(STEPS))
-        work = Work(1, work.sweeps + 1, work.accepted + float(yes.mean()), memory(begin, paths))
-    return Moved(paths, fits, work)
+        work = Work(1, work.sweeps + 1, work.accepted + float(yes.mean()), memory(begin, place.paths))
+    return Moved(place.paths, fits, work)
 
 
 def memory(begin: Paths, now: Paths) -> float:
@@ -95,20 +127,41 @@ def memory(begin: Paths, now: Paths) -> float:
     return float(np.max(np.concatenate(found)))
 
 
-def _stepped(xi: Floats, beta: Floats, rng: np.random.Generator) -> Floats:
-    d = xi.shape[1]
-    rate = 0.5 * (NU + np.sum(xi**2, axis=1))
-    g = rng.gamma(0.5 * (NU + d), size=len(xi)) / rate
-    return np.asarray(np.sqrt(1 - beta**2) * xi + beta * rng.standard_normal(xi.shape) / np.sqrt(g)[:, None])
+def _place(at: Fitted, paths: Paths) -> Place:
+    tail = whitened(at.links, paths)
+    square = np.sum(coordinates(at.now, paths.u[None])[0] ** 2, axis=1).T + np.sum(tail**2, axis=1)[:, None]
+    d = paths.u.shape[1] + tail.shape[1]
+    volume = np.linalg.slogdet(at.now.axes[0])[1]
+    return Place(paths, np.log(at.now.weight[0]) - volume - 0.5 * (NU + d) * np.log1p(square / NU), tail)
 
 
-def _log_t(xi: Floats) -> Floats:
-    return np.asarray(-0.5 * (NU + xi.shape[1]) * np.log1p(np.sum(xi**2, axis=1) / NU))
+def _proposed(at: Fitted, place: Place, beta: Floats, rng: np.random.Generator) -> Paths:
+    """A step from each path that leaves the fitted law as it is."""
+    n, p = place.paths.u.shape
+    rows = np.arange(n)
+    chance = np.exp(place.components - place.log_fitted[:, None])
+    own = np.minimum((chance.cumsum(axis=1) < rng.uniform(size=(n, 1))).sum(axis=1), chance.shape[1] - 1)
+    xi = np.concatenate([coordinates(at.now, place.paths.u[None])[0, own, :, rows], place.tail], axis=1)
+    g = rng.gamma(0.5 * (NU + xi.shape[1]), size=n) / (0.5 * (NU + np.sum(xi**2, axis=1)))
+    fresh = rng.standard_normal(xi.shape) / np.sqrt(g)[:, None]
+    xi = np.sqrt(1 - beta**2)[:, None] * xi + beta[:, None] * fresh
+    anywhere = rng.choice(chance.shape[1], size=n, p=at.now.weight[0])
+    to = np.where(beta == 1.0, anywhere, own)
+    u = at.now.centre[0, to] + (at.now.axes[0, to] @ xi[:, :p, None])[..., 0]
+    return path_of(at.links, u, xi[:, p:])
 
 
-def _chosen(yes: Flags, others: Paths, paths: Paths) -> Paths:
-    walked = np.where(yes[:, None, None], others.walked, paths.walked)
-    return Paths(np.where(yes[:, None], others.u, paths.u), walked, paths.walking)
+def _chosen(yes: Flags, other: Place, place: Place) -> Place:
+    u, components, tail = (
+        np.where(yes[:, None], new, old)
+        for new, old in (
+            (other.paths.u, place.paths.u),
+            (other.components, place.components),
+            (other.tail, place.tail),
+        )
+    )
+    walked = np.where(yes[:, None, None], other.paths.walked, place.paths.walked)
+    return Place(Paths(u, walked, place.paths.walking), components, tail)
 
 
 def _correlation(a: Floats, b: Floats) -> Floats:

@@ -1,13 +1,12 @@
-"""The law of particles' paths, as a Gauss-Markov chain that is fitted to them.
+"""Particles' paths, and how a position follows from the one after it.
 
 A path is where a particle is now, u (P,), and where its k walking coordinates were at each of the earlier windows. In a
 linear Gaussian model paths obey, backwards in time,
 
-    u ~ N(m, L Lᵀ),     w_s = b_s + B_sᵀ x_{s+1} + C_s ξ_s,     ξ_s ~ N(0, I)
+    w_s = b_s + B_sᵀ x_{s+1} + C_s ξ_s,     ξ_s ~ N(0, I)
 
-with x_{s+1} (P,) the whole position one window later. m, L, b, B and C are the regressions of the particles' own
-positions: no derivatives are asked of the model. Whitened paths ξ are standard normal under it. Without walking
-coordinates it is the particles' mean and covariance.
+with x_{s+1} (P,) the whole position one window later. b, B and C are regressions over the particles' own positions: no
+derivatives are asked of the model.
 """
 
 from dataclasses import dataclass
@@ -44,11 +43,9 @@ class Paths:
 
 
 @dataclass(frozen=True, eq=False)
-class Chain:
-    """``mean`` (P,) and ``factor`` (P, P) of now; ``offset`` (S-1, k), ``slope`` (S-1, P, k), ``noise`` (S-1, k, k)."""
+class Links:
+    """b (S-1, k), B (S-1, P, k) and C (S-1, k, k)."""
 
-    mean: Floats
-    factor: Floats
     offset: Floats
     slope: Floats
     noise: Floats
@@ -66,8 +63,8 @@ def moments(u: Floats, weights: Floats) -> tuple[Floats, Floats]:
     return mean, _root((u - mean).T @ ((u - mean) * weights[:, None]))
 
 
-def chain_of(paths: Paths, weights: Floats) -> Chain:
-    """The chain of weighted particles."""
+def links_of(paths: Paths, weights: Floats) -> Links:
+    """The regressions of weighted particles."""
     earlier, k, p = paths.walked.shape[1] - 1, len(paths.walking), paths.u.shape[1]
     offset, slope, noise = np.zeros((earlier, k)), np.zeros((earlier, p, k)), np.zeros((earlier, k, k))
     for s in range(earlier if k else 0):
@@ -79,40 +76,34 @@ def chain_of(paths: Paths, weights: Floats) -> Chain:
         offset[s] = target - centre @ slope[s]
         rest = own - offset[s] - later @ slope[s]
         noise[s] = _root(rest.T @ (rest * weights[:, None]))
-    return Chain(*moments(paths.u, weights), offset, slope, noise, paths.walking)
+    return Links(offset, slope, noise, paths.walking)
 
 
-def whitened(chain: Chain, paths: Paths) -> Floats:
-    """ξ (N, P + (S-1) k) of paths."""
-    parts = [_solved(chain.factor, paths.u - chain.mean)]
-    later = paths.u.copy()
-    for s in chain.backwards:
+def whitened(links: Links, paths: Paths) -> Floats:
+    """ξ (N, (S-1) k) of paths, the last window's first; none where nothing walks."""
+    parts, later = [np.zeros((len(paths.u), 0))], paths.u.copy()
+    for s in links.backwards:
         own = paths.walked[:, s]
-        parts.append(_solved(chain.noise[s], own - chain.offset[s] - later @ chain.slope[s]))
-        later[:, list(chain.walking)] = own
+        rest = own - links.offset[s] - later @ links.slope[s]
+        parts.append(np.linalg.solve(links.noise[s], rest.T).T)
+        later[:, list(links.walking)] = own
     return np.concatenate(parts, axis=1)
 
 
-def coloured(chain: Chain, xi: Floats) -> Paths:
-    """The paths of ξ; inverse of ``whitened``."""
-    p, k, earlier = len(chain.mean), len(chain.walking), len(chain.offset)
-    u = chain.mean + xi[:, :p] @ chain.factor.T
-    walked = np.zeros((len(xi), earlier + 1, k))
-    walked[:, -1] = u[:, list(chain.walking)]
-    later, first = u.copy(), p
-    for s in chain.backwards:
-        drawn = xi[:, first : first + k] @ chain.noise[s].T
-        walked[:, s] = chain.offset[s] + later @ chain.slope[s] + drawn
-        later[:, list(chain.walking)] = walked[:, s]
-        first += k
-    return Paths(u, walked, chain.walking)
+def path_of(links: Links, u: Floats, xi: Floats) -> Paths:
+    """The paths that end at ``u`` (N, P) with ξ (N, (S-1) k); inverse of ``whitened``."""
+    k, which = len(links.walking), list(links.walking)
+    walked = np.zeros((len(u), len(links.offset) + 1, k))
+    walked[:, -1] = u[:, which]
+    later = u.copy()
+    for i, s in enumerate(links.backwards):
+        drawn = xi[:, i * k : (i + 1) * k] @ links.noise[s].T
+        walked[:, s] = links.offset[s] + later @ links.slope[s] + drawn
+        later[:, which] = walked[:, s]
+    return Paths(u, walked, links.walking)
 
 
 def _root(covariance: Floats) -> Floats:
     """Cholesky factor, with a little more variance so that it exists."""
     spread = np.diagonal(covariance)
     return np.asarray(np.linalg.cholesky(covariance + np.diag(RIDGE * spread + 1e-30)))
-
-
-def _solved(factor: Floats, rows: Floats) -> Floats:
-    return np.asarray(np.linalg.solve(factor, rows.T).T)

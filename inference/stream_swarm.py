@@ -10,8 +10,8 @@ import numpy as np
 
 from twin.inference.importance import resample
 from twin.inference.stream_kept import Kept, log_law, under
-from twin.inference.stream_moves import Moved, Work, moved
-from twin.inference.stream_path import Paths, chain_of
+from twin.inference.stream_moves import Moved, Work, fitted, moved
+from twin.inference.stream_path import Paths
 from twin.inference.stream_windows import WindowLikelihood, log_likelihoods
 from twin.space import Floats
 
@@ -122,4 +122,4 @@ def rejuvenated(density: WindowLikelihood, walk: Floats, swarm: Swarm, kept: Kep
 
     rows = resample(swarm.log_weights, len(swarm.log_weights), rng)
     paths, fits = swarm.paths.of(rows), swarm.fits[rows]
-    return moved(law, chain_of(swarm.paths, swarm.weights), paths, fits, density_of(paths, fits), rng)
+    return moved(law, fitted(swarm.paths, swarm.log_weights), paths, fits, density_of(paths, fits), rng)
