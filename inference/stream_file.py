@@ -50,7 +50,7 @@ def save(streaming: Streaming, stream: Stream, path: str | Path) -> None:
 def load(streaming: Streaming, path: str | Path) -> Stream:
     """The stream that ``save`` wrote. ValueError for another file, and for one that was made with other settings."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = dict(archive)
     except (OSError, ValueError, EOFError, BadZipFile) as problem:
         raise ValueError(f"{path}: expected a stream that was saved, cannot be read ({problem})") from problem

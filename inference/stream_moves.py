@@ -100,14 +100,14 @@ def fitted(paths: Paths, log_weights: Floats) -> Fitted:
 
 def moved(law: Law, at: Fitted, paths: Paths, fits: Floats, value: Floats, rng: np.random.Generator) -> Moved:
     """Paths of log density ``value`` (N,) after as many sweeps as they need."""
-    begin, place = paths, _place(at, paths)
+    begin, place = paths, placed(at, paths)
     excess = value - place.log_fitted
     gained, tried, work = np.ones(len(STEPS)), np.ones(len(STEPS)), Work(levels=1, remembered=1.0)
     while work.sweeps < MOST_SWEEPS and work.remembered > REMEMBERED:
         share = gained / tried * STEPS**2
         chance = LEAST_CHANCE + (1 - LEAST_CHANCE * len(STEPS)) * share / share.sum()
         chosen = rng.choice(len(STEPS), size=len(value), p=chance)
-        other = _place(at, _proposed(at, place, STEPS[chosen], rng))
+        other = placed(at, _proposed(at, place, STEPS[chosen], rng))
         other_fits, other_value = law(other.paths)
         other_excess = other_value - other.log_fitted
         yes = np.log(rng.uniform(size=len(value))) < other_excess - excess
@@ -127,7 +127,8 @@ def memory(begin: Paths, now: Paths) -> float:
     return float(np.max(np.concatenate(found)))
 
 
-def _place(at: Fitted, paths: Paths) -> Place:
+def placed(at: Fitted, paths: Paths) -> Place:
+    """What the fitted law says of paths."""
     tail = whitened(at.links, paths)
     square = np.sum(coordinates(at.now, paths.u[None])[0] ** 2, axis=1).T + np.sum(tail**2, axis=1)[:, None]
     d = paths.u.shape[1] + tail.shape[1]
