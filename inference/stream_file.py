@@ -88,7 +88,8 @@ def _kept(streaming: Streaming, arrays: Mapping[str, Array]) -> Kept | None:
     if "kept.times" not in arrays:
         return None
     data = tuple(_row(arrays, f"data.{i}.") for i in range(len(streaming.likelihood.blocks)))
-    return Kept(data, *(arrays[f"kept.{name}"] for name in KEPT), summed=bool(arrays["kept.summed"]))
+    times, powers, mean, root = (arrays[f"kept.{name}"] for name in KEPT)
+    return Kept(data, times, powers, mean, root, bool(arrays["kept.summed"]))
 
 
 def _arrays(row: Row) -> dict[str, Array]:

@@ -40,8 +40,8 @@ class Kept:
     def since(self, first: int, *, summed: bool) -> "Kept":
         """The windows from ``first`` on."""
         data = tuple(jax.tree.map(lambda a: a[first:], part) for part in self.data)
-        arrays = (a[first:] for a in (self.times, self.powers, self.mean, self.root))
-        return Kept(data, *arrays, summed=self.summed or summed)
+        times, powers, mean, root = (a[first:] for a in (self.times, self.powers, self.mean, self.root))
+        return Kept(data, times, powers, mean, root, self.summed or summed)
 
 
 def beside(kept: Kept | None, data: Sequence[Row], time: float, believed: tuple[Floats, Floats]) -> Kept:
@@ -50,8 +50,16 @@ def beside(kept: Kept | None, data: Sequence[Row], time: float, believed: tuple[
     new = Kept(tuple(data), np.array([time]), np.zeros(1), mean[None], root[None], summed=False)
     if kept is None:
         return new
-    pairs = ((getattr(kept, name), getattr(new, name)) for name in ("times", "powers", "mean", "root"))
-    return Kept(joined(kept.data, new.data), *(np.concatenate(pair) for pair in pairs), summed=kept.summed)
+    times, powers, mean, root = (
+        np.concatenate(pair)
+        for pair in (
+            (kept.times, new.times),
+            (kept.powers, new.powers),
+            (kept.mean, new.mean),
+            (kept.root, new.root),
+        )
+    )
+    return Kept(joined(kept.data, new.data), times, powers, mean, root, kept.summed)
 
 
 def under(kept: Kept, powers: Floats) -> Kept:

@@ -4,9 +4,9 @@
 
 A unit is a cell of battery_circuit (one pair: seven parameters and the noise scale are free). A window is 20 voltages
 of a discharge at 2 A with 3 mV of noise, at random times of its own. Without drift all windows of a unit are also
-calibrated at once, by the ladder with importance samples of ESS 2000 and more. With drift Q and R0 walk by 0.02 standard
-deviations of their priors in a window, as the stream is told or not, and 90 % intervals are compared with the truth at
-every window.
+calibrated at once, by the ladder with importance samples of ESS 2000 and more. With drift Q and R0 walk by 0.02
+standard deviations of their priors in a window, as the stream is told or not, and 90 % intervals are compared with the
+truth at every window.
 """
 
 import time

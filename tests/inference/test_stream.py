@@ -117,8 +117,9 @@ def kalman(y: Floats, times: Floats = TIMES, walk: Sequence[float] = (0.0, 0.0),
     for (m, c), (m1, c1) in zip(after[-2::-1], before[:0:-1], strict=True):
         back = c @ np.linalg.inv(c1)
         smooth.append((m + back @ (smooth[-1][0] - m1), c + back @ (smooth[-1][1] - c1) @ back.T))
-    parts = [np.stack(part) for pairs in (after, smooth[::-1]) for part in zip(*pairs, strict=True)]
-    return Exact(*parts, np.array(totals))
+    means, covariances = (np.stack(part) for part in zip(*after, strict=True))
+    smooth_means, smooth_covariances = (np.stack(part) for part in zip(*smooth[::-1], strict=True))
+    return Exact(means, covariances, smooth_means, smooth_covariances, np.array(totals))
 
 
 def off(streaming: Streaming, found: list[tuple[Stream, Info]], exact: Exact) -> tuple[Floats, Floats]:
