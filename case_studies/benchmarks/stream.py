@@ -34,8 +34,6 @@ CELL = {"Q": 1.9, "R0": 0.0945, "R1": 0.045, "tau1": 72.0, "U_plateau": 3.74, "b
 SPREAD = 0.15
 """Of the units' parameters, relative to the cell above; that of the curve's shape is a tenth."""
 WALK = {"Q": 0.02, "R0": 0.02}
-LOOKS = (0, 4, 49)
-"""Windows after which stream and batch are compared."""
 EXACT = Effort(draws=8192, round_draws=16384, rounds=8, components=8, ess_limit=2000.0, oriented=True)
 HORIZON = 32
 
@@ -100,64 +98,54 @@ def streamed(streaming: Streaming, unit: Unit) -> Iterator[tuple[Stream, Info, f
         yield stream, info, time.process_time() - clock
 
 
-def at_once(units: Units, unit: Unit, count: int) -> UnitAnswer:
-    """The posterior of a unit's first windows, as one experiment with the readings in the order of their times."""
-    order = np.argsort(unit.x[:count].ravel())
-    whole = np.pad(order, (0, unit.x.size - len(order)), mode="edge")
-    y, x = (part[:count].reshape(-1, 1)[whole][None] for part in (unit.y, unit.x))
-    mask = (np.arange(unit.x.size) < len(order))[None, :, None]
-    (found,) = solve_units(units, [UnitData(y, mask, conditions()[None], x)])
+def at_once(units: Units, unit: Unit) -> UnitAnswer:
+    """The posterior of a unit's windows as one experiment, readings in the order of their times."""
+    order = np.argsort(unit.x.ravel())
+    y, x = (part.reshape(-1, 1)[order][None] for part in (unit.y, unit.x))
+    (found,) = solve_units(units, [UnitData(y, np.ones(y.shape, dtype=bool), conditions()[None], x)])
     return found
 
 
 def without_drift(size: Size) -> list[Row]:
-    """Stream against batch after some of the windows, over all units, and what a window costs."""
-    kept: list[tuple[int, Floats, Floats, float]] = []
-    seconds, levels, left = [], [], []
+    """Stream against batch after the last window, over all units, and what a window costs."""
+    shift, ratio, seconds, levels, worth = [], [], [], [], []
     first = unit_of(size, 0, drifts=False)
-    batch = Units(
-        likelihood(np.sort(first.y.reshape(-1, 1), axis=0), np.sort(first.x.reshape(-1, 1), axis=0)), effort=EXACT
-    )
+    y, x = (np.sort(part.reshape(-1, 1), axis=0) for part in (first.y, first.x))
+    batch = Units(likelihood(y, x), effort=EXACT)
     streaming = Streaming(likelihood(first.y[0], first.x[0]), particles=size.particles)
     for k in range(size.units):
         unit = unit_of(size, k, drifts=False)
-        for i, (stream, info, taken) in enumerate(streamed(streaming, unit)):
-            seconds.append(taken)
-            levels.append(info.work.levels)
-            left.append(info.work.remembered)
-            if i in LOOKS or i == size.windows - 1:
-                mine, whole = answer(streaming, stream), at_once(batch, unit, i + 1)
-                kept.append((i, (mine.mean - whole.mean) / whole.sd, mine.sd / whole.sd, whole.ess))
-                largest, taken = np.abs(kept[-1][1]).max(), sum(seconds)
-                remark(f"unit {k + 1} of {size.units}, window {i + 1}: largest {largest:.3f} sd; {taken:.0f} s so far")
-    rows = [_compared(i, [row for row in kept if row[0] == i]) for i in sorted({row[0] for row in kept})]
-    late = np.array(levels).reshape(size.units, -1)
-    cost: Row = {
-        "what": "cost",
-        "units": size.units,
-        "processor s/window": float(np.mean(seconds)),
-        "median": float(np.median(seconds)),
-        "longest": float(np.max(seconds)),
-        "rejuvenations/unit": float(late.sum(axis=1).mean()),
-        "in the second half": float(late[:, size.windows // 2 :].sum(axis=1).mean()),
-        "largest memory left": float(np.max(left)),
-    }
-    return [*rows, cost]
-
-
-def _compared(i: int, rows: list[tuple[int, Floats, Floats, float]]) -> Row:
-    shift, ratio = np.abs(np.stack([row[1] for row in rows])), np.stack([row[2] for row in rows])
-    return {
-        "what": f"stream against batch, window {i + 1}",
-        "units": len(rows),
-        "mean off, sd: median": float(np.median(shift)),
-        "95 %": float(np.quantile(shift, 0.95)),
-        "largest": float(shift.max()),
-        "above 0.1": int((shift > 0.1).sum()),
-        "of": shift.size,
-        "sd ratio 5 %, 50 %, 95 %": ", ".join(f"{q:.3f}" for q in np.quantile(ratio, (0.05, 0.5, 0.95))),
-        "least ESS of batch": float(min(row[3] for row in rows)),
-    }
+        found = list(streamed(streaming, unit))
+        mine, whole = answer(streaming, found[-1][0]), at_once(batch, unit)
+        shift.append(np.abs(mine.mean - whole.mean) / whole.sd)
+        ratio.append(mine.sd / whole.sd)
+        worth.append(whole.ess)
+        seconds.append([taken for _, _, taken in found])
+        levels.append([info.work.levels for _, info, _ in found])
+        remark(f"unit {k + 1} of {size.units}: means at most {shift[-1].max():.3f} sd off, {sum(seconds[-1]):.0f} s")
+    off, late = np.array(shift), np.array(levels)[:, size.windows // 2 :]
+    return [
+        {
+            "what": "stream against batch",
+            "units": size.units,
+            "mean off, sd: median": float(np.median(off)),
+            "95 %": float(np.quantile(off, 0.95)),
+            "largest": float(off.max()),
+            "above 0.1": int((off > 0.1).sum()),
+            "of": off.size,
+            "sd ratio 5 %, 50 %, 95 %": ", ".join(f"{q:.3f}" for q in np.quantile(ratio, (0.05, 0.5, 0.95))),
+            "least ESS of batch": min(worth),
+        },
+        {
+            "what": "cost",
+            "units": size.units,
+            "processor s/window": float(np.mean(seconds)),
+            "median": float(np.median(seconds)),
+            "longest": float(np.max(seconds)),
+            "rejuvenations/unit": float(np.sum(levels, axis=1).mean()),
+            "in the second half": float(late.sum(axis=1).mean()),
+        },
+    ]
 
 
 def with_drift(size: Size) -> list[Row]:
