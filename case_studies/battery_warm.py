@@ -3,8 +3,8 @@
 ``python -m twin.case_studies.battery_warm --out runs/warm [--ambient 25,0,10,45] [--seed 1]``
 
 Data: W. D. Widanage, Simscape Battery Library (MIT); cell and parameters: Chen et al. 2020. At each ambient temperature
-all rates are calibrated together, voltage and can temperature, and once more without 1C, which is then predicted. The
-story is told in docs/dfn.md.
+all rates are calibrated together, voltage and can temperature, and once more without 1C, which is then predicted.
+What an earlier run left in the folder is not done again. The story is told in docs/dfn.md.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from twin.case_studies.benchmarks.table import Row, show
 from twin.case_studies.console import say
 from twin.case_studies.study import Study
 from twin.data import find_data
+from twin.inference import posterior_file
 from twin.inference.posterior import Series
 
 RATES = {"25": ("0.1", "0.5", "1", "2"), "10": ("0.1", "0.5", "1", "2"), "0": ("0.1", "0.5", "1", "2"),
@@ -46,8 +47,13 @@ def study_of(ambient: str, rates: tuple[str, ...], out: Path, seed: int) -> Stud
 
 
 def calibrated(ambient: str, rates: tuple[str, ...], out: Path, seed: int) -> calibration.Calibration:
-    """A calibration and its folder."""
+    """A calibration and its folder; one that an earlier run finished with this seed is read."""
     say(f"--- {ambient} °C: {', '.join(rates)}")
+    if (out / "summary.json").exists():
+        summary = json.loads((out / "summary.json").read_text())
+        if summary["seed"] == seed:
+            say(f"read from {out}")
+            return calibration.Calibration(posterior_file.load(out / "posterior.nc"), summary)
     study = study_of(ambient, rates, out, seed)
     done = calibration.calibrate(study, say)
     calibration.write(done, study)
@@ -105,6 +111,7 @@ def main() -> None:
         unseen = predict_unseen(without, asked, options.seed)
         rows.append(row_of(ambient, together, unseen))
         parts.append((ambient, list(together.posterior.series)))
+        say(", ".join(f"{name} {value}" for name, value in rows[-1].items()))
         told[ambient] = {"fit": together.summary["fit"], "parameters": together.summary["parameters"]}
     residuals(parts).savefig(options.out / "residuals.png", dpi=110)
     found: dict[str, Any] = {"rows": [dict(row) for row in rows], "ambient": told}

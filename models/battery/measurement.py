@@ -55,7 +55,7 @@ def read(model: Reader, cell: Cell, table: Table, given: Mapping[str, float], *,
     times = table.increasing("time", "s")
     voltage = table.number("voltage", "V")
     current = table.number("current", "A")
-    conditions, notes = model.conditions.unpack(model.conditions.nominal), []
+    conditions, notes, skipped = model.conditions.unpack(model.conditions.nominal), [], 0
     start, rested = rest_before(table, RESTING * cell.capacity)
     where = "before the first one"
     if start is None:
@@ -63,6 +63,9 @@ def read(model: Reader, cell: Cell, table: Table, given: Mapping[str, float], *,
         if abs(current[0]) <= RESTING * cell.capacity:
             rested, where = float(voltage[0]), "at the top"
     level = float(np.median(current))
+    if constant and (begun := switched_on(times, current, start)) is not None:
+        notes.append(f"first row left out: its current, {current[0]:g} A, is a mean of rest and load")
+        times, voltage, current, start, skipped = times[1:], voltage[1:], current[1:], begun, 1
     varying = sampled_current(times, current, CONSTANT_WITHIN)
     if varying is None:
         conditions["c_rate"] = level / cell.capacity
@@ -82,7 +85,7 @@ def read(model: Reader, cell: Cell, table: Table, given: Mapping[str, float], *,
         notes.append(f"start voltage assumed to be {conditions['start_voltage']:.4g} V: no rest precedes the data")
     model.conditions.require_inside(conditions, table.path)
     warms = len(model.observables) > 1 and table.has("T_cell")
-    measured = [voltage, *([table.sparse("T_cell", "K")] if warms else [])]
+    measured = [voltage, *([table.sparse("T_cell", "K")[skipped:]] if warms else [])]
     x = (times - start)[:, None] if varying is None else np.stack([times - start, varying], axis=1)
     return Experiment(
         name=table.label,
@@ -95,6 +98,24 @@ def read(model: Reader, cell: Cell, table: Table, given: Mapping[str, float], *,
         source=table.source,
         notes=tuple(notes),
     )
+
+
+def switched_on(times: Floats, currents: Floats, before: float) -> float | None:
+    """When [s] the current was switched on, if the first row has a mean over rest and load, else None.
+
+    ``before`` is the time of the row before; that much charge flowed as the first row has.
+    """
+    level = float(np.median(currents))
+    share = currents[0] / level if level else 1.0
+    if (
+        len(times) < 3
+        or not 0 < share < 1 - CONSTANT_WITHIN
+        or sampled_current(times, currents, CONSTANT_WITHIN) is None
+    ):
+        return None
+    if sampled_current(times[1:], currents[1:], CONSTANT_WITHIN) is not None:
+        return None
+    return float(times[0] - share * (times[0] - before))
 
 
 def falling(voltage: Floats) -> bool:

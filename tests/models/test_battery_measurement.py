@@ -6,6 +6,7 @@ import pytest
 
 from twin.experiment import Experiment
 from twin.models.battery.lgm50 import esoh4, soh6
+from twin.models.battery.lgm50_porous import soh6 as porous
 from twin.models.battery.nrel import pinnstripes2
 from twin.space import Floats
 from twin.table import Table, read_table
@@ -133,3 +134,19 @@ def test_the_measured_lg_m50_discharges_start_from_their_relaxed_voltage(
     assert found.conditions["temperature"] == pytest.approx(298.15)
     assert found.coordinates == ("time",)
     assert np.all(np.diff(found.x[:, 0], prepend=-1.0) > 0)
+
+
+def test_a_first_row_that_averages_rest_and_load_says_when_the_current_was_switched_on(tmp_path: Path) -> None:
+    current = np.array([1.25, 2.5, 2.5, 2.5])
+    lines = ["90,0.0,4.179,initial", *rows(T, current, FALLING)]
+    found = porous.experiments(table(tmp_path, lines).select("step", ["discharge"]), {})
+    np.testing.assert_allclose(found.x[:, 0], T[1:] - 95.0)
+    np.testing.assert_allclose(found.y[:, 0], FALLING[1:])
+    assert found.conditions["c_rate"] == pytest.approx(0.5)
+    assert any("first row left out: its current, 1.25 A" in note for note in found.notes)
+
+
+def test_a_current_that_varies_later_is_still_refused(tmp_path: Path) -> None:
+    lines = ["90,0.0,4.179,initial", *rows(T, np.array([1.25, 2.5, 2.0, 2.5]), FALLING)]
+    with pytest.raises(ValueError, match="needs a constant current"):
+        porous.experiments(table(tmp_path, lines).select("step", ["discharge"]), {})
