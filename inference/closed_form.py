@@ -24,6 +24,7 @@ class Marginal:
     conditional: Conditional
 
     def __call__(self, h: Array) -> Array:
+        """The sum."""
         return namespace(h).sum(self.conditional.log_evidence(h), axis=-1)
 
 

@@ -103,9 +103,7 @@ class Conditional:
         return np.asarray(self.place(h, rng.standard_normal((len(h), len(self.groups), self.width))).u)
 
 
-def conditional_of(
-    density: UnitDensity, alone: Alone, pooling: Pooling, labels: Sequence[str] | None
-) -> Conditional:
+def conditional_of(density: UnitDensity, alone: Alone, pooling: Pooling, labels: Sequence[str] | None) -> Conditional:
     """The law of the units that can be used; ValueError unless there is a label for every unit of the data."""
     count = len(alone.rows) + len(alone.refused)
     every = [""] * count if labels is None else list(labels)

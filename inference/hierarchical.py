@@ -38,11 +38,12 @@ def pool_units(
     """The posterior of a population and its units.
 
     ``measured`` and ``answers`` are what ``solve_units`` takes and gives; ``groups`` holds a label for every unit of
-    the data. Units without a converged answer are refused by name. ValueError for a pooling that does not fit the
-    parameters, labels that do not fit the data, and fewer than three units.
+    the data. Units without an answer are refused by name; one that did not converge is good enough, as it only chooses
+    the sampler's coordinates. ValueError for a pooling that does not fit the parameters, labels that do not fit the
+    data, and fewer than three units.
     """
     admitted = admit(units.likelihood, measured)
-    alone = alone_of(units.density, answers)
+    alone = alone_of(units.density, answers, doubtful=True)
     conditional = conditional_of(units.density, alone, pooling, groups)
     sampler = PoolSampler(units.density, conditional.law, chains)
     drawn = sampler.sample(conditional, whitened(conditional, seed), of_rows(admitted.data, alone.rows), seed)

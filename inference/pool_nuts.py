@@ -123,7 +123,9 @@ class PoolSampler:
         """Chains for U units with their ``data`` (U, …), which are finite wherever they count."""
         own, e = self.settings, conditional.evidence
         with jax.enable_x64(True):
-            told = Fleet((e.centre, e.slope, e.precision), conditional.groups, (whitening.centre, whitening.factor), data)
+            told = Fleet(
+                (e.centre, e.slope, e.precision), conditional.groups, (whitening.centre, whitening.factor), data
+            )
             fleet = jax.tree.map(jnp.asarray, told)
             lanes = jax.tree.map(lambda a: jnp.broadcast_to(a, (own.chains, *a.shape)), fleet)
             keys = jax.random.split(jax.random.PRNGKey(seed), own.chains)

@@ -67,7 +67,7 @@ def pool_answers(
             f"two-stage pooling: expected no common parameters, got {', '.join(pooling.common)}; pool them, or sample "
             "all units together (pool_units)"
         )
-    alone = alone_of(units.density, answers)
+    alone = alone_of(units.density, answers, doubtful=False)
     conditional = conditional_of(units.density, alone, pooling, groups)
     rough = sample_closed_form(conditional, draws=draws, seed=seed)
     h = rough.theta.reshape(-1, rough.theta.shape[-1])

@@ -62,17 +62,17 @@ class Evidence:
     precision: Floats
 
 
-def alone_of(density: UnitDensity, answers: Sequence[UnitAnswer]) -> Alone:
-    """The answers, in the order of their units. Those without draws, or that did not converge, are refused.
+def alone_of(density: UnitDensity, answers: Sequence[UnitAnswer], *, doubtful: bool) -> Alone:
+    """The answers, in the order of their units; ``doubtful``: those that did not converge too.
 
-    ValueError when fewer than three are left.
+    Units without draws are refused. ValueError when fewer than three are left.
     """
     space, p = density.likelihood.space, len(density.likelihood.space)
     rows, us, weights, refused = [], [], [], {}
     for answer in sorted(answers, key=lambda a: a.unit):
         if not len(answer.theta):
             refused[answer.unit] = answer.reason
-        elif not answer.converged:
+        elif not (answer.converged or doubtful):
             refused[answer.unit] = f"its own answer did not converge: {answer.reason}"
         else:
             u = density.scale.inverse(space.unconstrain(answer.theta).reshape(-1, p))
