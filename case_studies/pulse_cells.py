@@ -77,7 +77,8 @@ def pooled_of(cells: Cells, seed: int) -> Pooled:
 
 def table_of(pooled: Pooled) -> list[Row]:
     """Population median by temperature, relative spread with its 90 % interval, shrinkage."""
-    rows, factor = [], {"Ohm": 1e3, "V": 1e3}
+    rows: list[Row] = []
+    factor = {"Ohm": 1e3, "V": 1e3}
     median = np.median(pooled.median, axis=0)
     # in θ's own units the spread differs between temperatures; relative to the median it is one number
     spread = 100 * np.quantile((pooled.spread / pooled.median)[:, 0], LEVELS, axis=0)

@@ -38,13 +38,16 @@ def _of_chains(pooled: Pooled) -> list[Check]:
 
 
 def _of_weights(pooled: Pooled) -> list[Check]:
-    found, count = pooled.reweighting, len(pooled.rows)
-    named = "" if found is None else ", ".join(map(str, found.by_gaussian))
+    found = pooled.reweighting
+    khat, ess, share, named = None, None, None, ""
+    if found is not None:
+        khat, ess, share = found.khat, found.ess, len(found.by_gaussian) / len(pooled.rows)
+        named = ", ".join(map(str, found.by_gaussian))
     meaning = f"units that count by their Gaussian evidence: {named or 'none'}"
     return [
-        _most("khat", found and found.khat, KHAT_LIMIT, "1", "weights from the closed form to the units' draws"),
-        _least("weight_ess", found and found.ess, ESS_LIMIT, "draws", "effective draws of these weights"),
-        _most("gaussian_units", found and len(found.by_gaussian) / count, SHARE_LIMIT, "1", meaning),
+        _most("khat", khat, KHAT_LIMIT, "1", "weights from the closed form to the units' draws"),
+        _least("weight_ess", ess, ESS_LIMIT, "draws", "effective draws of these weights"),
+        _most("gaussian_units", share, SHARE_LIMIT, "1", meaning),
     ]
 
 

@@ -36,11 +36,9 @@ def eliminate(a: Array, b: Array) -> Factored:
 
 def back(columns: list[Array], y: Array) -> Array:
     """C⁻ᵀ y (*batch, q)."""
-    xp, q = namespace(y), len(columns)
-    x: list[Array] = [0 * y[..., 0]] * q
-    for j in reversed(range(q)):
-        rest = y[..., j]
-        for i in range(j + 1, q):
-            rest = rest - columns[j][..., i] * x[i]
-        x[j] = rest / columns[j][..., j]
-    return xp.stack(x, axis=-1)
+    xp, x = namespace(y), []
+    lower = xp.stack(columns, axis=-1)
+    for j in reversed(range(len(columns))):
+        x.append(y[..., j] / lower[..., j, j])
+        y = y - lower[..., j, :] * x[-1][..., None]
+    return xp.stack(x[::-1], axis=-1)

@@ -66,7 +66,7 @@ def solved(units: Units, fleet: Fleet) -> list[UnitAnswer]:
 
 def cost(counts: Sequence[int], joint_up_to: int) -> list[Row]:
     """A row for each number of units."""
-    rows = []
+    rows: list[Row] = []
     for count in counts:
         fleet = fleet_of(count, 1)
         units = units_of(fleet, 0)

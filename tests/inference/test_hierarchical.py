@@ -71,15 +71,19 @@ class Made:
         return Evidence(np.zeros_like(pull), pull, precision)
 
     @property
+    def known(self) -> Floats:
+        """Standard deviations (U, n, 1)."""
+        return np.broadcast_to(self.sd[:, None, None], (*self.y.shape, 1)).copy()
+
+    @property
     def data(self) -> UnitData:
-        known = np.broadcast_to(self.sd[:, None, None], (*self.y.shape, 1)).copy()
-        return UnitData(self.y[..., None], np.ones(known.shape, dtype=bool), sd=known)
+        return UnitData(self.y[..., None], np.ones(self.known.shape, dtype=bool), sd=self.known)
 
     @property
     def rows(self) -> tuple[Row, ...]:
         d = self.data
         shape = (len(self.y), *X.shape)
-        return (Row(d.y, d.mask, np.zeros((len(self.y), 1)), np.broadcast_to(X, shape).copy(), np.square(d.sd)),)
+        return (Row(d.y, d.mask, np.zeros((len(self.y), 1)), np.broadcast_to(X, shape).copy(), self.known**2),)
 
 
 def fleet(seed: int, sd: Floats, spread: float, mean: float = 0.5, slopes: float = 0.3) -> Made:
@@ -95,7 +99,7 @@ HALF = fleet(3, np.where(np.arange(COUNT) % 2 < 1, 0.05, 0.9), 0.4)
 
 
 def units_of(made: Made) -> Units:
-    e = Experiment("unit", {"k": 0.0}, ("place",), X, ("v",), made.y[0, :, None], {"v": "V"}, sd=made.data.sd[0])
+    e = Experiment("unit", {"k": 0.0}, ("place",), X, ("v",), made.y[0, :, None], {"v": "V"}, sd=made.known[0])
     return Units(Likelihood(Line(), [e]))
 
 
