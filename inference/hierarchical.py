@@ -1,10 +1,11 @@
 """Partial pooling: a population of units and its units, together, for tens to hundreds of them.
 
-Every unit is calibrated alone first (``units.py``); its answer says what its data are worth. ``two_stage.py`` is the
-cheap way for more units.
+Every unit is calibrated alone first (``units.py``); its answer says what its data are worth, first where it stands
+alone, then where a first guess of the population sees it. ``two_stage.py`` is the cheap way for more units.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from twin.inference.density import Whitening
 from twin.inference.pool_nuts import PoolChains, PoolSampler
 from twin.inference.pooled import Pooled
 from twin.inference.pooling import Pooling
+from twin.inference.refined_evidence import refined
 from twin.inference.unit_door import UnitData, admit
 from twin.inference.unit_evidence import alone_of
 from twin.inference.unit_likelihood import of_rows
@@ -44,7 +46,10 @@ def pool_units(
     """
     admitted = admit(units.likelihood, measured)
     alone = alone_of(units.density, answers, doubtful=True)
-    conditional = conditional_of(units.density, alone, pooling, groups)
+    first = conditional_of(units.density, alone, pooling, groups)
+    h = first.law.hyper.constrain(whitened(first, seed).centre)
+    evidence = refined(units.climb, first, h, admitted.data, alone.rows)
+    conditional = replace(first, evidence=evidence)
     sampler = PoolSampler(units.density, conditional.law, chains)
     drawn = sampler.sample(conditional, whitened(conditional, seed), of_rows(admitted.data, alone.rows), seed)
     return Pooled(conditional.law, units.density, conditional.groups, alone, drawn.hyper, drawn.u, drawn.stats)

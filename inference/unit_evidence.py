@@ -90,13 +90,19 @@ def alone_of(density: UnitDensity, answers: Sequence[UnitAnswer], *, doubtful: b
 def evidence_of(density: UnitDensity, alone: Alone) -> Evidence:
     """The Gaussian evidence of every unit."""
     mean = alone.mean
-    with jax.enable_x64(True):
-        slope = np.asarray(jax.vmap(jax.grad(density.prior))(jnp.asarray(mean)))
-        bend = np.asarray(jax.vmap(jax.hessian(density.prior))(jnp.asarray(mean)))
+    slope, bend = prior_shape(density, mean)
     precision = np.linalg.inv(alone.covariance) + bend
     e, axes = np.linalg.eigh(0.5 * (precision + precision.swapaxes(-1, -2)))
     kept = axes * np.maximum(e, 0.0)[:, None, :] @ axes.swapaxes(-1, -2)
     return Evidence(mean, -slope, kept)
+
+
+def prior_shape(density: UnitDensity, u: Floats) -> tuple[Floats, Floats]:
+    """Slope (U, p) and Hessian (U, p, p) of the ordinary log prior at u (U, p)."""
+    with jax.enable_x64(True):
+        at = jnp.asarray(u)
+        found = jax.jit(jax.vmap(lambda v: (jax.grad(density.prior)(v), jax.hessian(density.prior)(v))))(at)
+    return np.asarray(found[0]), np.asarray(found[1])
 
 
 def no_evidence(units: int, p: int) -> Evidence:
