@@ -103,8 +103,11 @@ def compiled_lanes(
     warmup: int,
     target_accept: float,
     max_tree_depth: int,
+    dense_mass: bool | list[tuple[str, ...]] = True,
 ) -> Callable[[Any, Any, Any], tuple[Any, dict[str, Any]]]:
     """One program for many targets of one form: (w (lanes, p), keys (lanes,), data) -> draws and statistics.
+
+    w may be a dictionary of arrays, of which ``dense_mass`` lists those whose metric is not diagonal.
 
     ``energy`` is (w, data) -> -log p(w | data); the data's arrays have a leading axis of lanes, one chain each. The
     draws (lanes, draws, p) and the statistics (lanes, draws) under ArviZ's names come after each lane's own warm-up.
@@ -117,7 +120,7 @@ def compiled_lanes(
             w,
             warmup,
             inverse_mass_matrix=None,
-            dense_mass=True,
+            dense_mass=dense_mass,
             target_accept_prob=target_accept,
             max_tree_depth=max_tree_depth,
             model_args=(data,),
