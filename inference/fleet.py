@@ -56,7 +56,7 @@ def run_fleet(
     ValueError for pieces that can be read only once, for one that comes twice, where the likelihood cannot be that of
     such pieces, and for a store about something else.
     """
-    if iter(pieces) is pieces:
+    if isinstance(pieces, Iterator):
         raise ValueError("fleet: pieces are read twice, and these can be read once only; give a list, or a reader")
     likelihood = fleet.likelihood()
     offered = _offered(likelihood, pieces)

@@ -76,7 +76,7 @@ def solved(units: Units, draws: int, chunk: Chunk) -> list[Record]:
     if chunk.refused:
         return [refused(name, reason, draws, p) for name, reason in zip(chunk.names, chunk.refused, strict=True)]
     found = _answers(units, chunk.data, np.arange(len(chunk.names)))
-    return [_record(name, found[i], draws, p) for i, name in enumerate(chunk.names)]
+    return [record_of(name, found[i], draws, p) for i, name in enumerate(chunk.names)]
 
 
 def refused(name: Name, reason: str, draws: int, p: int) -> Record:
@@ -103,7 +103,8 @@ def _of(part: UnitData | tuple[Array, Array], rows: Rows) -> UnitData:
     return UnitData(own.y[rows], own.mask[rows], c, x, sd)
 
 
-def _record(name: Name, answer: UnitAnswer | str, draws: int, p: int) -> Record:
+def record_of(name: Name, answer: UnitAnswer | str, draws: int, p: int) -> Record:
+    """What is kept of a piece's answer, or of the reason why there is none."""
     if isinstance(answer, str) or not len(answer.theta):
         return refused(name, answer if isinstance(answer, str) else answer.reason, draws, p)
     weights = np.exp(answer.log_weights)

@@ -26,11 +26,16 @@ class Options:
 
 def options(description: str | None) -> Options:
     """The command line of a benchmark."""
-    parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="small sets and few repeats: shows that it runs")
-    parser.add_argument("--json", action="store_true", help="rows as JSON")
-    given = parser.parse_args()
+    given = parser(description).parse_args()
     return Options(quick=given.quick, as_json=given.json)
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """The two options, to which a benchmark may add its own."""
+    found = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
+    found.add_argument("--quick", action="store_true", help="small sets and few repeats: shows that it runs")
+    found.add_argument("--json", action="store_true", help="rows as JSON")
+    return found
 
 
 def show(title: str, rows: Sequence[Row], *, as_json: bool) -> None:

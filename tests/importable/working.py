@@ -3,11 +3,14 @@
 import math
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
+
+from twin.inference.executors import Processes
 
 
 def given(work: Callable[[float], float]) -> Callable[[float], float]:
@@ -46,3 +49,7 @@ def _where(seconds: float) -> int:
 def _slowly(seconds: float, value: float) -> float:
     time.sleep(seconds)
     return math.sqrt(value)
+
+
+if __name__ == "__main__":
+    list(Processes(1).run(partial(marking, Path(sys.argv[1])), ((i, 0.1) for i in range(1000))))

@@ -3,6 +3,8 @@
 import math
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -71,6 +73,15 @@ def test_a_run_that_is_given_up_leaves_no_process(tmp_path: Path) -> None:
     assert _alive(worker)
     steps.close()  # type: ignore[attr-defined]
     _until(lambda: not _alive(worker))
+
+
+def test_processes_end_with_the_one_that_asked_however_it_ends(tmp_path: Path) -> None:
+    script = Path(__file__).parents[1] / "importable" / "working.py"
+    with subprocess.Popen([sys.executable, str(script), str(tmp_path)]) as asking:
+        _until(lambda: any(path.read_text() for path in tmp_path.iterdir()))
+        asking.kill()
+    (mark,) = tmp_path.iterdir()
+    _until(lambda: not _alive(int(mark.read_text())))
 
 
 def test_a_task_that_ends_its_process_twice_is_given_up_and_the_others_are_done() -> None:
