@@ -12,13 +12,12 @@ import numpy as np
 from twin.atomic import replaced
 from twin.inference.fleet_piece import Key
 from twin.inference.fleet_record import ACCEPTED, DOUBTFUL, REFUSED, Record
+from twin.inference.fleet_records import STATES
 from twin.inference.fleet_watch import UnitHistory, Watched
 from twin.inference.monitor import Monitor
 from twin.inference.monitor_record import Alarm
 from twin.inference.remaining import Remaining
 
-STATES = ("alarm", "watch", "refused", "learning", "well")
-"""In the order in which they want attention."""
 BAD = ("alarm", "refused")
 """States that a scheduler is told of."""
 WATCH = 0.5

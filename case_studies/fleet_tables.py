@@ -41,7 +41,7 @@ class Cut:
 
 @dataclass(frozen=True, eq=False)
 class FleetTable:
-    """Pieces by unit in the order of the file, then by time; rows left out of each; the unit of time, "" if none."""
+    """Pieces by unit in the order of the file, then by time; rows left out of each; the unit of time, or the name of its column."""
 
     pieces: tuple[Piece, ...]
     masked: Mapping[Key, int]
@@ -66,7 +66,7 @@ def fleet_of(model: Model, table: Table, cut: Cut, given: Mapping[str, float]) -
         raise ValueError(
             f"{table.path}: none of {len(pieces)} windows can be read; the most common reason ({count}): {common}"
         )
-    return FleetTable(tuple(pieces), masked, table.unit_of(cut.time))
+    return FleetTable(tuple(pieces), masked, table.unit_of(cut.time) or cut.time)
 
 
 def shape_of(pieces: Sequence[Piece]) -> Experiment:

@@ -21,8 +21,10 @@ FRESH = {"Q": 2.9, "R0": 0.045, "R1": 0.025, "tau1": 70.0, "U_plateau": 3.74, "b
 """A cell of 2.9 A h."""
 BUILT, SCATTER, NOISE = 0.02, 0.003, 0.0015
 """Standard deviations: among cells, of a cell's days, and of a voltage [V]."""
-CURRENT, START, PERIOD = 2.0, 4.19, 100.0
-"""[A], [V], [s] between readings."""
+CURRENT, START = 2.0, 4.19
+"""[A], [V]"""
+SOON, EARLY, PERIOD = 300.0, 10.0, 90.0
+"""[s] Until then readings come closely, that resistances can be told apart; between these, and between later ones."""
 LOSS, JUMP = 0.12, 1.1
 HEADER = ("cell", "day", "time_s", "current_A", "voltage_V")
 
@@ -51,7 +53,8 @@ def table_rows(cells: int, days: int, seed: int) -> Iterator[tuple[str, ...]]:
 def discharge(theta: dict[str, float], rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Times [s] and noisy voltages [V] of a discharge down to 2.7 V."""
     c = MODEL.conditions.pack({"current": CURRENT, "start_voltage": START})
-    times = np.arange(PERIOD, 3600.0 * theta["Q"] / CURRENT, PERIOD)
+    end = 3600.0 * theta["Q"] / CURRENT
+    times = np.concatenate([np.arange(EARLY, SOON, EARLY), np.arange(SOON, end, PERIOD)])
     voltage = np.asarray(MODEL(MODEL.space.pack(theta), c, times[:, None]))[:, 0]
     loaded = np.cumprod(voltage > 2.7).astype(bool)
     return times[loaded], voltage[loaded] + NOISE * rng.standard_normal(int(loaded.sum()))

@@ -13,14 +13,17 @@ from typing import Any
 from twin.atomic import replaced
 from twin.case_studies.commands import require_folder
 from twin.case_studies.console import Exit, StoppedError, console, say
-from twin.case_studies.fleet_outputs import BAD, STATES, Findings, Line, lines_of, log_alarms, summary_of
+from twin.case_studies.fleet_outputs import BAD, Findings, Line, lines_of, log_alarms, summary_of
 from twin.case_studies.fleet_study import FleetStudy, fleet_of, kept_shape, monitor_of, require_options
 from twin.case_studies.fleet_tables import Cut, FleetTable, shape_of
 from twin.case_studies.fleet_tables import fleet_of as pieces_of
+from twin.case_studies.fleet_view import page_of
 from twin.case_studies.progress import counting_progress
 from twin.inference.executors import Executor, Here, Processes, cores
 from twin.inference.fleet import SIZE, Progress, run_fleet
+from twin.inference.fleet_page import write_fleet_page
 from twin.inference.fleet_record import records_of
+from twin.inference.fleet_records import STATES
 from twin.inference.fleet_solve import Fleet
 from twin.inference.fleet_store import read_store
 from twin.inference.fleet_watch import Watched, histories
@@ -60,6 +63,7 @@ def monitor(study: FleetStudy, *, as_json: bool) -> Exit:
     summary["alarms"] = {"raised": len(lines), "new": len(new)}
     with replaced(study.out / "summary.json") as temporary:
         temporary.write_text(json.dumps(summary, indent=1) + "\n")
+    write_fleet_page(page_of(found, study.table.name, study.model, fleet.about["preset"]), study.out / "fleet.html")
     if as_json:
         console().print_json(json.dumps(summary))
     else:
