@@ -41,7 +41,7 @@ class Cut:
 
 @dataclass(frozen=True, eq=False)
 class FleetTable:
-    """Pieces by unit in the order of the file, then by time; rows left out of each; the unit of time, or the name of its column."""
+    """Pieces by unit in the order of the file, then by time; rows left out of each; the unit of time, or its column."""
 
     pieces: tuple[Piece, ...]
     masked: Mapping[Key, int]

@@ -15,7 +15,7 @@ posterior that is too narrow or too wide, as those of wrong models are, does not
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special, stats
@@ -92,14 +92,20 @@ class SelfStarting:
         return Evidence(np.diag(told), scores * told), series
 
     def changed(self, usual: Series, since: Sequence[Timed], told: Sequence[Floats]) -> Series:
-        """The scatter of all windows before the change, the means of those since."""
-        blank = self._blank(since[0].time, usual.typical)
-        series = Series(
-            blank.precision, blank.shift, usual.square, usual.count, usual.log_weight, usual.typical, since[0].time
-        )
+        """The scatter of all windows, those since the change about a mean of their own; a mean yet to be learnt.
+
+        Windows that raised an alarm stand out by selection: where it was false, the next ones would be held against a
+        mean that never was, and alarm again.
+        """
+        series = self._anew(usual, since[0].time)
         for one, tells in zip(since, told, strict=True):
             _, series = self._seen(series, one, tells)
-        return series
+        return self._anew(series, since[-1].time)
+
+    def _anew(self, series: Series, origin: float) -> Series:
+        """The same scatter, and nothing of a mean."""
+        blank = self._blank(origin, series.typical)
+        return replace(series, precision=blank.precision, shift=blank.shift, origin=origin)
 
     def _blank(self, origin: float, typical: Floats) -> Series:
         r, p = len(SHARES), len(self.wear)
