@@ -8,9 +8,9 @@ variance of others. From the records on it is the monitor of ``twin monitor``. `
 whose windows are tables, fitted by the ladder.
 
 False alarms: units that stay as they are. Their count is about Poisson, so that the rate's 90 % interval is the exact
-one of Garwood (1936), which the binomial interval of so rare an event is. Then a step of 2 % and a drift of 5 % over 100
-windows, of the capacity and of a resistance; an alarm before is false and not counted as found. Delays count windows
-from the step, or from where the drift begins.
+one of Garwood (1936), which the binomial interval of so rare an event is. Then a step of 2 % and a drift of 5 % over
+100 windows, of the capacity and of a resistance; an alarm before is false and not counted as found. Delays count
+windows from the step, or from where the drift begins.
 """
 
 import argparse

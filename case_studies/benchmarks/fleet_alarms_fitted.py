@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 from rich.table import Table
 
 from twin.case_studies.fleet_outputs import lines_of
@@ -28,9 +27,8 @@ def fitted(folder: Path, cells: int, days: int, between: float) -> Table:
     solve(study, fleet, table)
     found = findings_of(study, monitor_of(study, fleet.likelihood()), fleet, table)
     lines = lines_of(found)
-    watched = sum(
-        max(int(np.sum([bool(s.tells) for s in h.steps])) - study.baseline, 0) for h in found.histories[FAULTY:]
-    )
+    telling = [sum(bool(step.tells) for step in history.steps) for history in found.histories[FAULTY:]]
+    watched = sum(max(count - study.baseline, 0) for count in telling)
     false = sum(int(line["unit"]) > FAULTY for line in lines)
     shown = Table("cell", "alarms", title=f"fitted; faults at day {2 * days // 3} of cell 1, {days // 2 + 1} of cell 2")
     for cell in range(1, FAULTY + 1):

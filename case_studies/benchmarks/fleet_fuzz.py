@@ -134,7 +134,8 @@ def narrowed(rows: Rows, rng: np.random.Generator) -> Rows:
 
 
 FAULTS: tuple[Fault, ...] = (
-    spoilt_cells, spoilt_cells, spoilt_cells, spoilt_column, gaps, gaps, doubled, shuffled, scaled, scaled, renamed, narrowed,
+    spoilt_cells, spoilt_cells, spoilt_cells, spoilt_column, gaps, gaps, doubled, shuffled, scaled, scaled, renamed,
+    narrowed,
 )  # fmt: skip
 
 
