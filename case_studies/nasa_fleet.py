@@ -1,9 +1,9 @@
 """NASA's cells B0005 to B0007 over their 168 discharges: ``python -m twin.case_studies.nasa_fleet --out runs/nasa``.
 
 Every discharge is a window of the fleet (``battery_circuit`` with the plateau of B0005's first discharge held), fitted
-by the ladder and kept in a store. Capacity as testers count it, the charge at 2 A from a full cell down to the cell's
-own cut-off, is computed at each posterior (``circuit_capacity.py``). From the first 80 discharges the cycle is forecast
-at which it is first measured below 1.4 A h (``power_law.py``), and held against the data set's own table.
+by the ladder and kept in a store. Capacity as testers count it, the charge at 2 A from a full cell down to 2.7 V, is
+computed at each posterior (``circuit_capacity.py``). From the first 80 discharges the cycle is forecast at which it is
+first measured below 1.4 A h (``power_law.py``), and held against the data set's own table.
 
 Saha and Goebel 2007, NASA Prognostics Data Repository.
 """
@@ -34,8 +34,9 @@ from twin.models.battery.circuit_capacity import delivered
 from twin.models.battery_circuit import MODEL
 from twin.space import Floats
 
-CUT_OFF = {"B0005": 2.7, "B0006": 2.5, "B0007": 2.5}
-"""[V] of each cell's discharges; B0007 goes on to 2.2 V, below where the model's curve ends."""
+CELLS = ("B0005", "B0006", "B0007")
+CUT_OFF = 2.7
+"""[V] down to which the data set's table counts capacity, also of the two cells that were discharged further."""
 PLATEAU = {"U_plateau": 3.741, "bend": 2.266}
 """Of B0005's first discharge (docs/circuit.md)."""
 KNOWN, LIMIT = 80, 1.4
@@ -86,7 +87,7 @@ def forecast(cell: str, known: Floats, measured: Floats) -> Forecast:
 
 def measured_capacities() -> Mapping[str, Mapping[int, float]]:
     """Capacities [A h] of the data set's own table, by cell and cycle."""
-    found: dict[str, dict[int, float]] = {cell: {} for cell in CUT_OFF}
+    found: dict[str, dict[int, float]] = {cell: {} for cell in CELLS}
     with find_data("battery/nasa_pcoe_capacity.csv").open(newline="") as file:
         for row in csv.DictReader(file):
             if row["battery_id"] in found:
@@ -97,10 +98,10 @@ def measured_capacities() -> Mapping[str, Mapping[int, float]]:
 def join(path: Path) -> None:
     """One table of all cells' discharges, with a column ``cell``."""
     with replaced(path) as temporary, temporary.open("w", newline="") as out:
-        for cell in CUT_OFF:
+        for cell in CELLS:
             with gzip.open(find_data(f"battery/nasa_{cell.lower()}_discharge.csv.gz"), "rt") as file:
                 header = next(file)
-                if cell == next(iter(CUT_OFF)):
+                if cell == CELLS[0]:
                     out.write(f"cell,{header}")
                 out.writelines(f"{cell},{line}" for line in file)
 
@@ -125,16 +126,16 @@ def life(cell: str, folder_of: tuple[FleetTable, dict[tuple[str, float | None], 
         record = records[piece.key]
         if piece.unit == cell and piece.time is not None and record.verdict == ACCEPTED:
             values = dict(zip(names, record.mean.tolist(), strict=True))
-            charge = capacity(values, piece.experiments[0], CUT_OFF[cell])
+            charge = capacity(values, piece.experiments[0])
             j = names.index("R0")
             rows.append((piece.time, capacities[int(piece.time)], charge, record.mean[j], record.sd[j]))
     return Life(*np.array(rows).T)
 
 
-def capacity(values: Mapping[str, float], discharge: Experiment, limit: float) -> float:
-    """Charge [A h] at a discharge's own current and start."""
+def capacity(values: Mapping[str, float], discharge: Experiment) -> float:
+    """Charge [A h] down to ``CUT_OFF`` at a discharge's own current and start."""
     theta = MODEL.space.pack({**PLATEAU, **{n: v for n, v in values.items() if n in MODEL.space.names}})
-    return float(delivered(MODEL, theta, MODEL.conditions.pack(discharge.conditions), limit))
+    return float(delivered(MODEL, theta, MODEL.conditions.pack(discharge.conditions), CUT_OFF))
 
 
 def main() -> None:
@@ -144,7 +145,7 @@ def main() -> None:
     options = parser.parse_args()
     require_folder(options.out)
     found = posteriors(options.out)
-    lives = {cell: life(cell, found) for cell in CUT_OFF}
+    lives = {cell: life(cell, found) for cell in CELLS}
     history = Table(
         "cell", "accepted", "capacity off the table's (rms, worst) [mA h]", "R0 of the first and last ten [mOhm]"
     )
