@@ -19,7 +19,7 @@ from twin.inference.fleet_record import REFUSED, Record, schema_of
 from twin.inference.fleet_solve import Chunk, Fleet, name_of, refused, solver
 from twin.inference.fleet_store import Store, append, open_store, with_plan
 from twin.inference.likelihood import Likelihood
-from twin.inference.posterior import versions
+from twin.inference.posterior import describe, versions
 from twin.inference.unit_door import admit
 
 SIZE = 128
@@ -30,8 +30,7 @@ SIZE = 128
 class Progress:
     """Where a run stands: pieces ``done`` of the ``total`` it has to do, how many of these were refused.
 
-    ``rate`` [pieces/s] counts from the first chunk's end, when everything is compiled, and is 0 before; ``left`` [s] is
-    what remains at that rate, ∞ before.
+    ``rate`` [pieces/s] counts from the first chunk's end, when everything is compiled, and is 0 before.
     """
 
     done: int
@@ -42,7 +41,9 @@ class Progress:
 
     @property
     def left(self) -> float:
-        """Seconds until the end."""
+        """Seconds until the end at this rate, ∞ before there is one."""
+        if self.done == self.total:
+            return 0.0
         return (self.total - self.done) / self.rate if self.rate else math.inf
 
 
@@ -168,10 +169,7 @@ def _about(fleet: Fleet, likelihood: Likelihood) -> dict[str, Any]:
         "chains": repr(fleet.chains),
         "draws": fleet.draws,
         "parameters": [f"{p.name} [{p.unit}] {p.prior!r} within {p.bounds}" for p in likelihood.space.parameters],
-        "noise": repr(likelihood.noise),
-        "surrogate_error": likelihood.surrogate_error.value,
-        "autoregressive": list(likelihood.autoregressive),
-        "discrepancy": repr(likelihood.discrepancy),
+        **{name: value for name, value in describe(likelihood).items() if name != "experiments"},
     }
 
 

@@ -44,11 +44,9 @@ def fleet_data(page: FleetPage) -> Encoded:
         place = times.setdefault(shown.tobytes(), len(times))
         if place == len(clock):
             clock.append([short(t) for t in shown])
-        lines = zip(unit.rungs, unit.verdicts, unit.refusals, strict=True)
+        lines = [(unit.rungs[i], unit.verdicts[i], unit.refusals[i]) for i in kept.tolist()]
         places = [outcomes.setdefault(line, len(outcomes)) for line in lines]
-        units.append(
-            _unit(unit, page, kept, exponents) | {"times": place, "outcomes": [places[i] for i in kept.tolist()]}
-        )
+        units.append(_unit(unit, page, kept, exponents) | {"times": place, "outcomes": places})
     return {
         "title": page.title,
         "time": page.unit_of_time,

@@ -94,7 +94,7 @@ class FleetPage:
 
 
 def require_fleet(page: FleetPage) -> None:
-    """ValueError unless names are unique and writable, states known, shapes equal and times increasing."""
+    """ValueError unless names are unique and writable, states known, shapes equal, times increasing, alarms dated."""
     names = tuple(parameter.name for parameter in page.parameters)
     seen: set[str] = set()
     for unit in page.units:
@@ -102,6 +102,7 @@ def require_fleet(page: FleetPage) -> None:
             raise ValueError(f"expected one unit per name, got {unit.name!r} twice; join their windows or rename one")
         seen.add(unit.name)
         _require_unit(unit, names)
+        _require_news(unit, names)
 
 
 def _require_unit(unit: FleetUnit, names: tuple[str, ...]) -> None:
@@ -120,6 +121,17 @@ def _require_unit(unit: FleetUnit, names: tuple[str, ...]) -> None:
         raise ValueError(f"unit {unit.name!r}: expected {n} words, one per window, got {words}")
     if not (np.all(np.isfinite(unit.time)) and np.all(np.diff(unit.time) > 0)):
         raise ValueError(f"unit {unit.name!r}: expected finite times that increase; sort its windows and drop doubles")
+
+
+def _require_news(unit: FleetUnit, names: tuple[str, ...]) -> None:
     unknown = sorted({limit.parameter for limit in unit.limits} - set(names))
     if unknown:
         raise ValueError(f"unit {unit.name!r}: limits of unknown parameters {unknown}; the page has {', '.join(names)}")
+    for alarm in unit.alarms:
+        if not np.all(np.isfinite([alarm.time, alarm.since])):
+            raise ValueError(f"unit {unit.name!r}: expected finite times of its alarms, got {alarm}")
+    for limit in unit.limits:
+        life = limit.remaining
+        known = [limit.value] if life is None else [limit.value, life.q05, life.q50, life.q95, life.reached]
+        if not np.isfinite(limit.value) or np.any(np.isnan(known)):
+            raise ValueError(f"unit {unit.name!r}: expected numbers, got {limit}; give no life where it is not known")

@@ -190,16 +190,24 @@ class Likelihood:
         ``measured`` takes the place of the likelihood's own data, ``predicted`` (*batch, n, q) per experiment that of
         the forward map's answers.
         """
-        found = self._errors(theta, self.measured if measured is None else measured, predicted)
-        law = with_patterns(found)
-        if law is not None:
-            return low_rank.log_density(law)
-        return namespace(theta).sum(errors.one_by_one(found, self.noise), axis=-1)
+        return self._joint(self._errors(theta, self.measured if measured is None else measured, predicted))
 
     def outputs(self, theta: Array, measured: Measured | None = None) -> Outputs:
         """What Gauss-Newton (Fisher scoring) needs; of the data only the masks count."""
         found = self._errors(theta, self.measured if measured is None else measured)
         return errors.outputs(found, self.noise, with_patterns(found))
+
+    def scored(self, theta: Array, measured: Measured) -> tuple[Outputs, Array]:
+        """``outputs`` and ``log_prob`` of one evaluation of the forward map."""
+        found = self._errors(theta, measured)
+        return errors.outputs(found, self.noise, with_patterns(found)), self._joint(found)
+
+    def _joint(self, found: Errors) -> Array:
+        """Joint log density (*batch,)."""
+        law = with_patterns(found)
+        if law is not None:
+            return low_rank.log_density(law)
+        return namespace(found.residual).sum(errors.one_by_one(found, self.noise), axis=-1)
 
     def _errors(self, theta: Array, data: Measured, predicted: tuple[Array, ...] | None = None) -> Errors:
         """Residuals of the data under the noise law; patterns are integrated out, or count as mean where sampled."""

@@ -17,7 +17,7 @@ import numpy as np
 from twin.inference.modes import FLATTEST
 from twin.inference.split_t import Rows
 from twin.inference.unit_density import UnitDensity
-from twin.inference.unit_likelihood import Data, Row, of_rows, one_unit
+from twin.inference.unit_likelihood import Data, Row, of_rows
 from twin.space import Floats
 
 LANES = 32
@@ -62,14 +62,10 @@ class Climb:
     @cached_property
     def polish(self) -> Program:
         """POLISH Newton steps and the Hessian at the end."""
-
-        def run(at: Climbers, data: Sequence[Row]) -> Climbers:
-            done = _iterate(self.density, at, data, self._newton, POLISH)
-            curvature, gradient = self._newton(done, data)
-            return done._replace(curvature=curvature, decrement=_decrement(curvature, gradient))
-
-        compiled: Program = jax.jit(run)
-        return compiled
+        program: Program = jax.jit(
+            lambda at, data: _iterate(self.density, at, data, self._newton, POLISH, at_rest=True)
+        )
+        return program
 
     @cached_property
     def local(self) -> Program:
@@ -82,8 +78,7 @@ class Climb:
 
         def one(v: jax.Array, own: Sequence[Row]) -> tuple[jax.Array, jax.Array, jax.Array]:
             def both(w: jax.Array) -> Any:
-                likelihood, measured = one_unit(self.density.likelihood, own)
-                found, value = likelihood.outputs(self.density.theta(w), measured), self.density(w, own)
+                found, value = self.density.scored(w, own)
                 return (found.values, value), (found, value)
 
             (jacobian, gradient), (outputs, value) = jax.jacfwd(both, has_aux=True)(v)
@@ -112,11 +107,13 @@ class Climb:
         return found
 
 
-def _iterate(density: UnitDensity, at: Climbers, data: Sequence[Row], curvature_of: Any, steps: int) -> Climbers:
-    """Damped steps."""
+def _iterate(
+    density: UnitDensity, at: Climbers, data: Sequence[Row], curvature_of: Any, steps: int, *, at_rest: bool = False
+) -> Climbers:
+    """Damped steps; curvature and decrement are those before the last one, or ``at_rest`` those where it led."""
     factors = jnp.concatenate([jnp.zeros(1), jnp.asarray(NEIGHBOURS)])
 
-    def step(_: Any, here: Climbers) -> Climbers:
+    def step(k: Any, here: Climbers) -> Climbers:
         curvature, gradient = curvature_of(here, data)[:2]
         e, axes, turned = _turned(curvature, gradient)
         size = jnp.abs(e)[:, None] + factors[:, None] * here.damping[:, None, None] + 1e-10
@@ -124,7 +121,7 @@ def _iterate(density: UnitDensity, at: Climbers, data: Sequence[Row], curvature_
         heights = jax.vmap(density)(candidates, data)
         best = jnp.argmax(heights, axis=1)
         lane = jnp.arange(len(best))
-        better = heights[lane, best] > here.value
+        better = (heights[lane, best] > here.value) & (k < steps)
         trend = jnp.where(better, jnp.maximum(factors[best], NEIGHBOURS[0]), NEIGHBOURS[-1])
         return Climbers(
             u=jnp.where(better[:, None], candidates[lane, best], here.u),
@@ -134,7 +131,7 @@ def _iterate(density: UnitDensity, at: Climbers, data: Sequence[Row], curvature_
             decrement=0.5 * jnp.sum(turned**2 / (jnp.abs(e) + 1e-10), axis=-1),
         )
 
-    done: Climbers = jax.lax.fori_loop(0, steps, step, at)
+    done: Climbers = jax.lax.fori_loop(0, steps + at_rest, step, at)
     return done
 
 
@@ -144,11 +141,6 @@ def _turned(curvature: jax.Array, gradient: jax.Array) -> tuple[jax.Array, jax.A
     matrix = jnp.where(usable[:, None, None], curvature, jnp.eye(curvature.shape[-1]))
     e, axes = jnp.linalg.eigh(matrix)
     return e, axes, jnp.einsum("lij,li->lj", axes, jnp.where(usable[:, None], gradient, 0.0))
-
-
-def _decrement(curvature: jax.Array, gradient: jax.Array) -> jax.Array:
-    e, _, turned = _turned(curvature, gradient)
-    return 0.5 * jnp.sum(turned**2 / (jnp.abs(e) + 1e-10), axis=-1)
 
 
 def run(program: Program, at: Climbers, measured: Data, unit: Rows, lanes: Rows) -> Climbers:

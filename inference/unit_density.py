@@ -16,6 +16,7 @@ import numpy as np
 from twin.arrays import Array, namespace
 from twin.inference.coordinates import Coordinates
 from twin.inference.density import Whitening, prior_whitening
+from twin.inference.errors import Outputs
 from twin.inference.likelihood import Likelihood
 from twin.inference.split_t import Rows
 from twin.inference.unit_likelihood import Data, Row, of_rows, one_unit
@@ -52,9 +53,18 @@ class UnitDensity:
 
     def __call__(self, u: Array, data: Sequence[Row]) -> Array:
         """Log density (*batch,), -∞ where it is not a number."""
-        xp = namespace(u)
         likelihood, measured = one_unit(self.likelihood, data)
-        value = likelihood.log_prob(self.theta(u), measured) + self.prior(u)
+        return self._whole(likelihood.log_prob(self.theta(u), measured), u)
+
+    def scored(self, u: Array, data: Sequence[Row]) -> tuple[Outputs, Array]:
+        """The likelihood's outputs, and the log density."""
+        likelihood, measured = one_unit(self.likelihood, data)
+        found, value = likelihood.scored(self.theta(u), measured)
+        return found, self._whole(value, u)
+
+    def _whole(self, log_likelihood: Array, u: Array) -> Array:
+        xp = namespace(u)
+        value = log_likelihood + self.prior(u)
         return xp.where(xp.isnan(value), xp.full_like(value, -xp.inf), value)
 
     @cached_property

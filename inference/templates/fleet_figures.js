@@ -13,9 +13,9 @@ function runs(values) {
   return found;
 }
 
-/** The path of a line with gaps; a lone point is a dot. */
+/** The path of a line with gaps; a lone point is a dash. */
 const linePath = (x, y) =>
-  runs(y).map((run) => "M" + run.map((i) => `${x[i]} ${y[i]}`).join("L") + (run.length < 2 ? "h0" : "")).join("");
+  runs(y).map((run) => "M" + run.map((i) => `${x[i]} ${y[i]}`).join("L") + (run.length < 2 ? "m-1.5 0h3" : "")).join("");
 
 /** The path of a band with gaps between two lines. */
 function bandPath(x, low, high) {
@@ -42,7 +42,7 @@ function extent(values) {
   return [low - room, high + room];
 }
 
-/** Round numbers inside a range, some three to six, and their decimals. */
+/** Round numbers inside a range, at most one more than ``most``, and their decimals. */
 function ticks([low, high], most) {
   const rough = (high - low) / most;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -86,7 +86,7 @@ function spans(unit, time, { low, median, high }, limits) {
 function axes(span, across, up, width, height) {
   const parts = [];
   const [down, end] = [height - EDGE.bottom, width - EDGE.right];
-  const vertical = ticks(span.y, 4);
+  const vertical = ticks(span.y, 6);
   for (const value of vertical.values) {
     parts.push(draw("path", { class: "grid", d: `M${EDGE.left} ${up(value)}H${end}` }),
       draw("text", { x: EDGE.left - 7, y: up(value) + 4, "text-anchor": "end" }, fixed(value, vertical.decimals)));

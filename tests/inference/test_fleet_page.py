@@ -123,6 +123,12 @@ def test_a_page_is_written_whole_or_not_at_all(fleet: FleetPage, tmp_path: Path)
         ({"rungs": ("laplace",)}, "expected 30 words"),
         ({"time": np.zeros(30)}, "times that increase"),
         ({"limits": (FleetLimit("X", 1.0, falls=True, beyond=0.1),)}, "unknown parameters"),
+        ({"alarms": (FleetAlarm(5.0, "change", "Q", float("nan"), 0.9),)}, "finite times of its alarms"),
+        ({"limits": (FleetLimit("Q", float("inf"), falls=True, beyond=0.1),)}, "expected numbers"),
+        (
+            {"limits": (FleetLimit("Q", 1.0, falls=True, beyond=0.1, remaining=Remaining(0.0, np.nan, 1.0, 1.0)),)},
+            "give no life where it is not known",
+        ),
     ],
 )
 def test_records_that_do_not_fit_together_are_refused(fleet: FleetPage, changes: dict[str, Any], said: str) -> None:
