@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,8 @@ NAMELESS = "(blank)"
 """Stands for the unit of rows that name none."""
 MOST_MASKED = 0.5
 """Share of a piece's rows that may be left out."""
+ENOUGH = 0.1
+"""Share of the pieces from which common conditions and abscissae pay."""
 UNREADABLE = (ValueError, ArithmeticError, LookupError)
 """What data may raise in a model's reader."""
 
@@ -70,11 +73,27 @@ def fleet_of(model: Model, table: Table, cut: Cut, given: Mapping[str, float]) -
 
 
 def shape_of(pieces: Sequence[Piece]) -> Experiment:
-    """The first experiment of the kind, coordinates and observables, that most pieces have."""
+    """What windows are like: an experiment of the kind, coordinates and observables, that most pieces have.
+
+    Where ``ENOUGH`` of these share conditions and abscissae it is one of them, as these are then solved together for
+    less. Else it is like none of them by a row: a program of its own for a few pieces costs more than it saves.
+    """
     read = [piece.experiments[0] for piece in pieces if piece.experiments]
     kinds = Counter((e.coordinates, e.observables) for e in read)
     kind = kinds.most_common(1)[0][0]
-    return next(e for e in read if (e.coordinates, e.observables) == kind)
+    alike = [e for e in read if (e.coordinates, e.observables) == kind]
+    shared = Counter(_protocol(e) for e in alike).most_common(1)[0]
+    if shared[1] >= ENOUGH * len(pieces):
+        return next(e for e in alike if _protocol(e) == shared[0])
+    for e in alike:
+        rows = slice(0, len(e.x) - 1)
+        if e.mask[rows].any():
+            return replace(e, x=e.x[rows], y=e.y[rows], mask=e.mask[rows], sd=None if e.sd is None else e.sd[rows])
+    return alike[0]
+
+
+def _protocol(e: Experiment) -> tuple[Any, ...]:
+    return tuple(sorted(e.conditions.items())), e.x.shape, e.x.tobytes(), None if e.sd is None else e.sd.tobytes()
 
 
 def _parts(table: Table, cut: Cut) -> Iterator[tuple[str, float | None, Table]]:

@@ -129,3 +129,12 @@ def test_windows_are_like_the_kind_that_is_most_common(tmp_path: Path) -> None:
     kinds = [p.experiments[0].coordinates for p in found.pieces if p.experiments]
     assert kinds[0] == ("time", "current")
     assert shape_of(found.pieces).coordinates == ("time",)
+
+
+def test_a_shape_is_shared_by_many_windows_or_by_none(tmp_path: Path) -> None:
+    found = table_of(tmp_path, BASE)
+    own = shape_of(found.pieces)
+    assert not any(np.array_equal(own.x, p.experiments[0].x) for p in found.pieces)
+    again = [[f"again{k}", *row[1:]] for k in range(2) for row in BASE[1:] if row[:2] == BASE[1][:2]]
+    common = shape_of(table_of(tmp_path, [*BASE, *again]).pieces)
+    assert np.array_equal(common.x, found.pieces[0].experiments[0].x)
