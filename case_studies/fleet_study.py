@@ -120,13 +120,18 @@ def kept_shape(study: FleetStudy, found: Experiment) -> Experiment:
             temporary.write_text(json.dumps(_plain(found)) + "\n")
     try:
         data = json.loads(path.read_text())
-        arrays = {name: np.array(data[name], dtype=np.float64) for name in ("x", "y")}
         sd = None if data["sd"] is None else np.array(data["sd"], dtype=np.float64)
         return Experiment(
-            name=data["name"], conditions=data["conditions"], coordinates=tuple(data["coordinates"]),
-            observables=tuple(data["observables"]), units=data["units"], sd=sd,
-            mask=np.array(data["mask"], dtype=bool), **arrays,
-        )  # fmt: skip
+            name=data["name"],
+            conditions=data["conditions"],
+            coordinates=tuple(data["coordinates"]),
+            x=np.array(data["x"], dtype=np.float64),
+            observables=tuple(data["observables"]),
+            y=np.array(data["y"], dtype=np.float64),
+            units=data["units"],
+            sd=sd,
+            mask=np.array(data["mask"], dtype=bool),
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: expected what the windows of this store are like, got {error!r}") from error
 

@@ -5,8 +5,7 @@ Posteriors are kept, the rest is made anew of them in every run: watching costs 
 
 import json
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,15 +89,18 @@ def solve(study: FleetStudy, fleet: Fleet, table: FleetTable) -> Progress:
     """Brings the store up to date. StoppedError if the user or the time budget ended it; what is done stays."""
     last, begin = Progress(0, 0, 0, 0.0, 0.0), time.perf_counter()
     budget = float("inf") if study.time_budget is None else study.time_budget
+    steps = run_fleet(fleet, table.pieces, study.store, executor_of(study, len(table.pieces)))
     try:
-        steps = run_fleet(fleet, table.pieces, study.store, executor_of(study, len(table.pieces)))
-        with counting_progress("windows") as show, closing(steps):
+        with counting_progress("windows") as show:
             for last in steps:
                 show(last.done, last.total)
                 if last.done < last.total and time.perf_counter() - begin > budget:
                     raise StoppedError(_kept(study, last, f"the time budget of {budget:g} s ran out"))
     except KeyboardInterrupt:
         raise StoppedError(_kept(study, last, "by the user")) from None
+    finally:
+        if isinstance(steps, Generator):
+            steps.close()  # ends the workers
     if last.done:
         say(f"{last.done} windows solved in {last.seconds:.0f} s, {last.refused} of them refused")
     return last

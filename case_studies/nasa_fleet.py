@@ -160,10 +160,16 @@ def main() -> None:
     shown = Table(
         "cell", f"first below {LIMIT} A h, forecast from {KNOWN} cycles", "90 % interval", "what happened", "error"
     )
-    for one in told:
-        truth = f"cycle {one.truth}" if one.truth is not None else f"not within {one.last}"
-        least = "" if one.truth is not None else "at least "
-        shown.add_row(one.cell, f"{one.q50:.0f}", f"{one.q05:.0f} to {one.q95:.0f}", truth, f"{least}{one.error:.0f}")
+    for crossing in told:
+        truth = f"cycle {crossing.truth}" if crossing.truth is not None else f"not within {crossing.last}"
+        least = "" if crossing.truth is not None else "at least "
+        shown.add_row(
+            crossing.cell,
+            f"{crossing.q50:.0f}",
+            f"{crossing.q05:.0f} to {crossing.q95:.0f}",
+            truth,
+            f"{least}{crossing.error:.0f}",
+        )
     console().print(shown)
     say(f"inside the interval: {sum(one.holds for one in told)} of {len(told)}")
     with replaced(options.out / "forecasts.json") as temporary:

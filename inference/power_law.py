@@ -46,8 +46,8 @@ def _fit(values: Floats, power: float, memory: float) -> Fit:
     n = len(values)
     design = np.stack([np.ones(n), -_law(n, n, power)], axis=1)
     x, y = _whitened(design, memory), _whitened(values[:, None], memory)[:, 0]
-    spread = np.linalg.inv(x.T @ x)
-    mean = spread @ x.T @ y
+    spread: Floats = np.linalg.inv(x.T @ x)
+    mean: Floats = spread @ x.T @ y
     square = float(np.sum((y - x @ mean) ** 2))
     log_evidence = 0.5 * np.log1p(-(memory**2)) + 0.5 * np.linalg.slogdet(spread)[1] - 0.5 * (n - 2) * np.log(square)
     return Fit(power, memory, mean, spread, square, float(log_evidence))
@@ -68,7 +68,7 @@ def crossings(values: Floats, limit: float, horizon: int, draws: int, seed: int)
     rng, n = np.random.default_rng(seed), len(values)
     fits = fits_of(values)
     weights = np.exp(np.array([fit.log_evidence for fit in fits]) - max(fit.log_evidence for fit in fits))
-    found = []
+    found: list[float] = []
     while len(found) < draws:
         fit = fits[int(rng.choice(len(fits), p=weights / weights.sum()))]
         sigma = float(np.sqrt(fit.square / rng.chisquare(n - 2)))

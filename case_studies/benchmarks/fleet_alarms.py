@@ -129,7 +129,7 @@ def detection(units: int, quiet: int = 60, after: int = 250) -> Table:
         "change",
         "scatter of windows",
         "units",
-        "delay [windows], 50 % (5 to 95 %)",
+        "windows to the alarm, median (5 to 95 %)",
         "missed",
         "false before",
         "named right",
