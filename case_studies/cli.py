@@ -206,6 +206,60 @@ def sbc(
     run(context, do)
 
 
+@app.command(
+    epilog="Example: twin monitor battery_circuit fleet.csv --unit cell --time day --fix U_plateau=3.74 "
+    "--fix bend=2.27 --limit Q=0.9 --out runs/fleet"
+)
+def monitor(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="Model name.")],
+    table: Annotated[Path, typer.Argument(help="Table of all units: CSV, CSV.gz or Parquet.")],
+    unit: Annotated[str, typer.Option(help="Column that tells units apart.")],
+    time: Annotated[str, typer.Option(help="Column of the windows: one window per value, such as a cycle or a day.")],
+    out: Annotated[Path, typer.Option(help="Folder of the result; a later run adds to it.")],
+    preset: Preset = None,
+    window: Annotated[float | None, typer.Option(help="Cut --time into windows of this length instead.")] = None,
+    select: Annotated[list[str] | None, typer.Option(help="column=value[,value]: rows to use.")] = None,
+    column: Annotated[list[str] | None, typer.Option(help="name=COLUMN[:unit]: which column is what.")] = None,
+    condition: Annotated[list[str] | None, typer.Option(help="name=value: a known input.")] = None,
+    fix: Annotated[list[str] | None, typer.Option(help="name=value: hold a parameter.")] = None,
+    noise: Annotated[str, typer.Option(help="gaussian or student-t.")] = "gaussian",
+    surrogate: Annotated[Path | None, typer.Option(help="Surrogate file instead of the shipped one.")] = None,
+    watch: Annotated[list[str] | None, typer.Option(help="Parameter to watch; default: all.")] = None,
+    wear: Annotated[list[str] | None, typer.Option(help="Parameter that may drift steadily without alarm.")] = None,
+    limit: Annotated[list[str] | None, typer.Option(help="name=share of the unit's baseline.")] = None,
+    floor: Annotated[list[str] | None, typer.Option(help="name=value: worn below it, as in Q=1.4Ah.")] = None,
+    ceiling: Annotated[list[str] | None, typer.Option(help="name=value: worn above it.")] = None,
+    baseline: Annotated[int, typer.Option(help="First windows of a unit, in which it is taken to be well.")] = 20,
+    false_alarms: Annotated[
+        float, typer.Option(help="Windows of a unit between false alarms of changes, on average.")
+    ] = 1000.0,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one per core.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, instead of processes.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on only if --out holds a run; else refuse.")] = False,
+    seed: Seed = 0,
+    time_budget: Budget = None,
+    json: Json = False,
+) -> None:
+    """Watch a fleet: a posterior per unit and window, changes, limits, alarms. Run it again when rows were added."""
+    from twin.case_studies import monitoring, study
+    from twin.case_studies.fleet_study import FleetStudy
+
+    def do() -> Exit:
+        chosen = FleetStudy(
+            model=model, table=table, unit=unit, time=time, out=out, preset=preset, window=window, noise=noise,
+            select=study.lists(select or [], "select"), column=study.pairs(column or [], "column"),
+            condition=study.numbers(condition or [], "condition"), fix=study.numbers(fix or [], "fix"),
+            surrogate=surrogate, watch=tuple(watch or ()), wear=tuple(wear or ()),
+            limit=study.numbers(limit or [], "limit"), floor=study.pairs(floor or [], "floor"),
+            ceiling=study.pairs(ceiling or [], "ceiling"), baseline=baseline, false_alarms=false_alarms, seed=seed,
+            workers=workers, scheduler=scheduler, resume=resume, time_budget=time_budget,
+        )  # fmt: skip
+        return monitoring.monitor(chosen, as_json=json)
+
+    run(context, do)
+
+
 @app.command(epilog="Example: twin predict runs/cell/posterior.nc --set c_rate=1 --out runs/cell-1C")
 def predict(
     context: typer.Context,

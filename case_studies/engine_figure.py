@@ -8,12 +8,15 @@ from matplotlib.figure import Figure
 
 from twin.inference.monitor import Monitor
 from twin.inference.monitor_record import State, Step
+from twin.inference.windows import WindowFit
 from twin.space import Floats
 
 COLUMNS = 3
 
 
-def draw(path: Path, monitor: Monitor, steps: Sequence[Step], state: State, hours: Floats, truth: Floats) -> None:
+def draw(
+    path: Path, monitor: Monitor[WindowFit], steps: Sequence[Step], state: State, hours: Floats, truth: Floats
+) -> None:
     """Bands of all that may change, limits, alarms, and the truth (W, p) less its mean while the baseline was made."""
     names = monitor.movable
     rows = -(-len(names) // COLUMNS)

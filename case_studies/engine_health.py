@@ -65,7 +65,7 @@ LIMITS = {"A_egrmax": 0.85, "A_vgtmax": 0.965, "k_eta_c": 0.98, "k_eta_t": 0.975
 RULES = Rules(LIMITS, trusted=TRUSTED, build=tuple(p.name for p in TILTS))
 
 
-def monitor_of(frame: Grid, rules: Rules = RULES) -> Monitor:
+def monitor_of(frame: Grid, rules: Rules = RULES) -> Monitor[WindowFit]:
     """The monitor of engines by the shipped step network, for windows on the time base of ``frame``."""
     surrogate, c = forward_of(health), health.conditions.nominal
     assert isinstance(surrogate, Surrogate)
@@ -79,7 +79,7 @@ def monitor_of(frame: Grid, rules: Rules = RULES) -> Monitor:
     return Monitor(WindowFit(health.space, predict, times, Channels(noise, error, MEMORY)), rules)
 
 
-def run(service: Service, monitor: Monitor) -> tuple[list[Step], State]:
+def run(service: Service, monitor: Monitor[WindowFit]) -> tuple[list[Step], State]:
     """Every step, and the state at the end."""
     y = scored(service.y)
     records = (tuple(service.grid.stages), tuple(service.grid.readings))
@@ -98,7 +98,7 @@ def scored(y: Floats, sensors: Sequence[str] = SENSORS) -> Floats:
     return own
 
 
-def write(folder: Path, monitor: Monitor, steps: Sequence[Step], state: State, service: Service) -> None:
+def write(folder: Path, monitor: Monitor[WindowFit], steps: Sequence[Step], state: State, service: Service) -> None:
     """Alarm log, table of windows, outlook and figure."""
     alarms = [asdict(alarm) for step in steps for alarm in step.alarms]
     (folder / "alarms.jsonl").write_text("".join(json.dumps(alarm) + "\n" for alarm in alarms))

@@ -20,6 +20,7 @@ from twin.case_studies.engine_health import FAULT, SCENARIOS, TRUSTED, monitor_o
 from twin.case_studies.engine_scenario import Scenario, serve
 from twin.inference.monitor import Monitor
 from twin.inference.monitor_record import Step
+from twin.inference.windows import WindowFit
 from twin.space import nearest
 
 KNOWN = tuple(name for name in SCENARIOS if name != "wear")
@@ -44,7 +45,7 @@ class Outcome:
     exact: bool | None = None
 
 
-def outcome(scenario: Scenario, seed: int, monitor: Monitor, steps: Sequence[Step]) -> Outcome:
+def outcome(scenario: Scenario, seed: int, monitor: Monitor[WindowFit], steps: Sequence[Step]) -> Outcome:
     """How the monitor did."""
     watched = [step for step in steps if step.belief is not None and step.tells]
     fault = FAULT if scenario.laws else np.inf

@@ -7,40 +7,72 @@ nothing, and it counts neither for nor against an alarm. What it tells goes into
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Generic, Protocol, TypeVar
 
 import jax
 import numpy as np
 from scipy import stats
 
-from twin.inference.baseline import Baseline, baseline_of
-from twin.inference.changes import SPREAD, Charts, alarmed, blank, isolated, risen, threshold_of
+from twin.arrays import Array
+from twin.inference.baseline import Baseline
+from twin.inference.changes import SPREAD, Charts, alarmed, blank, isolated, risen
 from twin.inference.monitor_record import Alarm, Rules, Seen, State, Step
+from twin.inference.novelty import Innovations, Novelty, Outset, Timed
 from twin.inference.remaining import Remaining, remaining
-from twin.inference.tracking import Belief, Motion, believed, later, surprise, updated
+from twin.inference.tracking import Belief, Motion, later, surprise, updated
 from twin.inference.windows import CHUNK, Information, WindowFit
-from twin.space import Floats
+from twin.space import Floats, Space
 
 Z95 = 1.6448536269514722
 TRUSTED = 0.01
 """Standard deviations of the prior that are left to a trusted parameter in the baseline."""
 
 
-@dataclass(frozen=True, eq=False)
-class Monitor:
-    """Rules over the parameters of a fit."""
+class Frame(Protocol):
+    """Coordinates in which windows speak of parameters: each depends on its own only, and rises with it."""
 
-    fit: WindowFit
+    @property
+    def space(self) -> Space:
+        """The parameters."""
+        ...
+
+    def theta(self, u: Array) -> Array:
+        """θ (*batch, p) of u."""
+        ...
+
+    def u(self, theta: Floats) -> Floats:
+        """The inverse of it, (n, p)."""
+        ...
+
+
+F = TypeVar("F", bound=Frame)
+
+
+@dataclass(frozen=True, eq=False)
+class Monitor(Generic[F]):
+    """Rules over the parameters of a fit; ``novelty`` is what changes are told by."""
+
+    fit: F
     rules: Rules
+    novelty: Novelty = field(default_factory=Innovations)
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.rules.limits if name not in self.fit.space.names]
+        rules, known = self.rules, self.fit.space.names
+        unknown = [name for name in rules.limited if name not in known]
         if unknown:
-            raise ValueError(f"limits: no parameter {', '.join(unknown)}; there are {', '.join(self.fit.space.names)}")
-        bad = [name for name, share in self.rules.limits.items() if not share > 0 or share == 1]
+            raise ValueError(f"limits: no parameter {', '.join(unknown)}; there are {', '.join(known)}")
+        bad = [name for name, share in rules.limits.items() if not share > 0 or share == 1]
         if bad:
             raise ValueError(f"limits: expected a share of the baseline other than 1 for {', '.join(bad)}")
+        twice = [name for name in rules.limited if rules.limited.count(name) > 1]
+        if twice:
+            raise ValueError(f"limits: expected one limit for {twice[0]}, got {rules.limited.count(twice[0])}")
+        for name, value in {**rules.floors, **rules.ceilings}.items():
+            low, high = self.fit.space.bounds[known.index(name)]
+            if not low < value < high:
+                raise ValueError(f"limits: {name} lies between {low:g} and {high:g}, got a limit of {value:g}")
 
     @property
     def tight(self) -> Floats:
@@ -66,12 +98,17 @@ class Monitor:
     @property
     def asked(self) -> tuple[str, ...]:
         """The parameters that windows must tell of."""
-        return tuple(self.rules.limits) or tuple(name for name in self.names if name not in self.still)
+        return self.rules.limited or tuple(name for name in self.names if name not in self.still)
 
     @property
     def movable(self) -> tuple[str, ...]:
         """The parameters that may change at once."""
         return tuple(name for name in self.names if name not in self.rules.build)
+
+    @cached_property
+    def threshold(self) -> float:
+        """Of the charts."""
+        return self.novelty.threshold(self.rules.between, len(self.movable))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -85,11 +122,19 @@ class Monitor:
 
     def limit(self, baseline: Baseline, name: str) -> float:
         """A limit as a coordinate u."""
-        j = self.names.index(name)
-        theta = np.asarray(self.fit.theta(baseline.mean))
-        low, high = self.fit.space.bounds[j]
-        theta[j] = np.clip(theta[j] * self.rules.limits[name], low + 1e-9, high - 1e-9)
+        j, theta = self.names.index(name), np.array(self.fit.theta(baseline.mean))
+        theta[j] = self.limit_value(baseline, name)
         return float(self.fit.u(theta[None])[0, j])
+
+    def limit_value(self, baseline: Baseline, name: str) -> float:
+        """A limit in the parameter's unit."""
+        given = {**self.rules.floors, **self.rules.ceilings}
+        if name in given:
+            return given[name]
+        j = self.names.index(name)
+        low, high = self.fit.space.bounds[j]
+        worn = float(np.asarray(self.fit.theta(baseline.mean))[j]) * self.rules.limits[name]
+        return float(np.clip(worn, low + 1e-9, high - 1e-9))
 
     def outlook(self, state: State) -> dict[str, Remaining]:
         """The time that is left to each limit; empty before there is a belief."""
@@ -97,12 +142,12 @@ class Monitor:
             return {}
         now = later(state.belief, self.motion, state.time - state.believed)
         return {
-            name: remaining(now, self.names.index(name), self.limit(state.baseline, name), falls=share < 1)
-            for name, share in self.rules.limits.items()
+            name: remaining(now, self.names.index(name), self.limit(state.baseline, name), falls=self.rules.falls(name))
+            for name in self.rules.limited
         }
 
 
-def watch(monitor: Monitor, times: Floats, records: Any, y: Floats) -> Iterator[tuple[State, Step]]:
+def watch(monitor: Monitor[WindowFit], times: Floats, records: Any, y: Floats) -> Iterator[tuple[State, Step]]:
     """State and step after each of the windows (W, …), in order: fitted from where the belief is, a few at a time."""
     state, learning = State(), min(len(times), monitor.rules.baseline)
     start = monitor.fit.centre(_rows(records, 0, learning), y[:learning], monitor.tight)
@@ -119,20 +164,31 @@ def _rows(records: Any, first: int, last: int) -> Any:
     return jax.tree.map(lambda a: a[first:last], records)
 
 
-def advance(monitor: Monitor, state: State, time: float, window: Information) -> tuple[State, Step]:
+def advance(monitor: Monitor[Any], state: State, time: float, window: Information) -> tuple[State, Step]:
     """The state after one window, and what it brought. ValueError for a time before the last."""
-    if time < state.time:
-        raise ValueError(f"window at {time:g}: windows must come in order, the last was at {state.time:g}")
     refusal = refusal_of(monitor, window)
     tells = () if refusal else told(monitor, window)
     if not tells:
-        return replace(state, time=time), Step(time, (), refusal or _uninformative(monitor, window), state.belief, {})
+        return refused(state, time, refusal or _uninformative(monitor, window))
+    require_order(state, time)
     if state.baseline is None or state.belief is None or state.charts is None:
         return _learning(monitor, state, time, window, tells)
-    return _watching(monitor, state, state.baseline, state.charts, state.belief, time, window, tells)
+    return _watching(monitor, state, state.baseline, state.charts, state.belief, Timed(time, window), tells)
 
 
-def refusal_of(monitor: Monitor, window: Information) -> str:
+def refused(state: State, time: float, reason: str) -> tuple[State, Step]:
+    """The state after a window that tells nothing. ValueError for a time before the last."""
+    require_order(state, time)
+    return replace(state, time=time), Step(time, (), reason, state.belief, {})
+
+
+def require_order(state: State, time: float) -> None:
+    """ValueError for a time before the last window's."""
+    if time < state.time:
+        raise ValueError(f"window at {time:g}: windows must come in order, the last was at {state.time:g}")
+
+
+def refusal_of(monitor: Monitor[Any], window: Information) -> str:
     """Why a window cannot be used at all; empty if it can."""
     if not np.isfinite(window.precision).all() or not np.isfinite(window.shift).all():
         return "the model has no finite answer for it"
@@ -149,42 +205,52 @@ def contraction(window: Information) -> Floats:
     return np.asarray(1.0 - np.diagonal(np.linalg.inv(np.eye(p) + window.precision)))
 
 
-def told(monitor: Monitor, window: Information) -> tuple[str, ...]:
+def aware_of(monitor: Monitor[Any], window: Information) -> Floats:
+    """1 (p,) for parameters of which a window tells, else 0."""
+    return np.asarray(contraction(window) >= monitor.rules.contraction, dtype=np.float64)
+
+
+def told(monitor: Monitor[Any], window: Information) -> tuple[str, ...]:
     """The parameters with a limit, or if there are none all, of which a window tells; empty if they are too few."""
     share, asked = contraction(window), monitor.asked
     found = tuple(n for n in asked if share[monitor.names.index(n)] >= monitor.rules.contraction)
     return found if len(found) >= monitor.rules.least * len(asked) else ()
 
 
-def _uninformative(monitor: Monitor, window: Information) -> str:
+def _uninformative(monitor: Monitor[Any], window: Information) -> str:
     share = contraction(window)
     words = ", ".join(f"{name} {100 * share[monitor.names.index(name)]:.0f} %" for name in monitor.asked)
     return f"uninformative: it takes too little of what is unknown ({words}; asked {monitor.rules.contraction:.0%})"
 
 
 def _learning(
-    monitor: Monitor, state: State, time: float, window: Information, tells: tuple[str, ...]
+    monitor: Monitor[Any], state: State, time: float, window: Information, tells: tuple[str, ...]
 ) -> tuple[State, Step]:
-    collected = (*state.collected, window)
+    collected = (*state.collected, Timed(time, window))
     if len(collected) < monitor.rules.baseline:
         return replace(state, collected=collected, time=time), Step(time, tells, "", None, {})
-    found = baseline_of(Information(*(np.stack(part) for part in zip(*collected, strict=True))), monitor.tight)
-    belief = believed(found.mean, found.covariance, monitor.rules.rate * monitor.wear)
-    done = State(baseline=found, belief=belief, time=time, believed=time, charts=blank(len(monitor.movable)))
-    return done, Step(time, tells, "", belief, {})
+    outset = Outset(monitor.tight, monitor.rules.rate * monitor.wear, monitor.motion)
+    found = monitor.novelty.learnt(outset, collected)
+    charts = blank(len(monitor.movable))
+    done = State(
+        baseline=found.baseline, belief=found.belief, usual=found.usual, time=time, believed=time, charts=charts
+    )
+    return done, Step(time, tells, "", found.belief, {})
 
 
 def _watching(
-    monitor: Monitor, state: State, baseline: Baseline, charts: Charts, belief: Belief, time: float,
-    window: Information, tells: tuple[str, ...],
+    monitor: Monitor[Any], state: State, baseline: Baseline, charts: Charts, belief: Belief, timed: Timed,
+    tells: tuple[str, ...],
 ) -> tuple[State, Step]:  # fmt: skip
-    rules, p = monitor.rules, len(monitor.movable)
-    seen = baseline.evidence(window.precision, window.shift)
+    rules, p, time, threshold = monitor.rules, len(monitor.movable), timed.time, monitor.threshold
+    seen = baseline.evidence(timed.window.precision, timed.window.shift)
     before = later(belief, monitor.motion, time - state.believed)
-    threshold = threshold_of(rules.between, p)
+    aware = aware_of(monitor, timed.window)
+    news, usual = monitor.novelty.judged(state.usual, timed, aware, surprise(before, seen))
     which = [monitor.names.index(name) for name in monitor.movable]
-    charts = risen(charts, surprise(before, seen).of(which), threshold)
-    after, history = updated(before, seen), (*state.history, Seen(time, seen, before))[-rules.horizon :]
+    charts = risen(charts, news.of(which), threshold, monitor.novelty.size)
+    after = updated(before, seen)
+    history = (*state.history, Seen(timed, aware, seen, before, state.usual))[-rules.horizon :]
     alarms = []
     chart = alarmed(charts, threshold)
     if chart is not None:
@@ -192,8 +258,10 @@ def _watching(
         history = history[-int(charts.windows[chart]) :]
         alarms.append(Alarm(time, "change", max(candidates, key=candidates.__getitem__), history[0].time, candidates))
         after = _reopened(monitor, candidates, history)
+        told_since = [one.told for one in history]
+        usual = monitor.novelty.changed(history[0].usual, [one.timed for one in history], told_since)
         charts = blank(p)
-    beyond = {name: _beyond(monitor, baseline, after, name) for name in rules.limits}
+    beyond = {name: _beyond(monitor, baseline, after, name) for name in rules.limited}
     counts = dict(state.counts)
     due = []
     for name in (n for n in tells if n in beyond):
@@ -203,12 +271,13 @@ def _watching(
     alarms += [Alarm(time, "limit", name, time, {name: beyond[name]}) for name in due]
     raised = frozenset(n for n in state.raised | set(due) if beyond[n] > 0.5)
     now = replace(
-        state, belief=after, time=time, believed=time, charts=charts, counts=counts, raised=raised, history=history
-    )
+        state, belief=after, usual=usual, time=time, believed=time, charts=charts, counts=counts, raised=raised,
+        history=history,
+    )  # fmt: skip
     return now, Step(time, tells, "", after, beyond, tuple(alarms))
 
 
-def _reopened(monitor: Monitor, candidates: Mapping[str, float], since: Sequence[Seen]) -> Belief:
+def _reopened(monitor: Monitor[Any], candidates: Mapping[str, float], since: Sequence[Seen]) -> Belief:
     """The belief before the first of the windows since a change, with room for what may have changed, and they again.
 
     What they had moved meanwhile, so as to explain the change, is taken back.
@@ -222,8 +291,8 @@ def _reopened(monitor: Monitor, candidates: Mapping[str, float], since: Sequence
     return found
 
 
-def _beyond(monitor: Monitor, baseline: Baseline, belief: Belief, name: str) -> float:
+def _beyond(monitor: Monitor[Any], baseline: Baseline, belief: Belief, name: str) -> float:
     """P(the parameter is beyond its limit)."""
     j = monitor.names.index(name)
     z = (monitor.limit(baseline, name) - belief.mean[j]) / belief.sd[j]
-    return float(stats.norm.cdf(z) if monitor.rules.limits[name] < 1 else stats.norm.sf(z))
+    return float(stats.norm.cdf(z) if monitor.rules.falls(name) else stats.norm.sf(z))

@@ -2,19 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from twin.inference.baseline import Baseline, Evidence
 from twin.inference.changes import Charts
+from twin.inference.novelty import Timed
 from twin.inference.tracking import Belief
-from twin.inference.windows import Information
+from twin.space import Floats
 
 
 @dataclass(frozen=True)
 class Rules:
     """What counts as news, and as an alarm.
 
-    ``limits``: by parameter, the share of its baseline at which it is worn. An alarm of a limit needs ``consecutive``
+    ``limits``: by parameter, the share of its baseline at which it is worn; ``floors`` and ``ceilings``: the value
+    below or above which it is, in its own unit. An alarm of a limit needs ``consecutive``
     informative windows with P(beyond) > ``probability``; alarms of changes are false once in ``between`` windows at
     most, on average. ``contraction``: the share of a parameter's prior variance that a window must take away to count.
     ``walk``: prior standard deviations per √time unit that parameters walk. Those with a limit also wear, at a rate of
@@ -39,6 +41,17 @@ class Rules:
     trusted: tuple[str, ...] = ()
     build: tuple[str, ...] = ()
     misfit: float = 2.0
+    floors: Mapping[str, float] = field(default_factory=dict)
+    ceilings: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def limited(self) -> tuple[str, ...]:
+        """The parameters that have a limit."""
+        return (*self.limits, *self.floors, *self.ceilings)
+
+    def falls(self, name: str) -> bool:
+        """Whether a parameter is worn below its limit, not above."""
+        return name in self.floors or self.limits.get(name, 2.0) < 1
 
 
 @dataclass(frozen=True)
@@ -53,11 +66,21 @@ class Alarm:
 
 
 class Seen(NamedTuple):
-    """What a window said of the unit, and what was believed when it came."""
+    """A window and what it said of the unit, what was believed when it came, and what it was held against.
 
-    time: float
+    ``told`` (p,) is 1 for the parameters that it tells of.
+    """
+
+    timed: Timed
+    told: Floats
     evidence: Evidence
     before: Belief
+    usual: Any
+
+    @property
+    def time(self) -> float:
+        """When it was."""
+        return self.timed.time
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +97,15 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """All that is carried from window to window: ``time`` is that of the last one, ``believed`` that of the belief."""
+    """All that is carried from window to window: ``time`` is that of the last one, ``believed`` that of the belief.
 
-    collected: tuple[Information, ...] = ()
+    ``usual`` is what changes are told by (``novelty.py``).
+    """
+
+    collected: tuple[Timed, ...] = ()
     baseline: Baseline | None = None
     belief: Belief | None = None
+    usual: Any = None
     time: float = 0.0
     believed: float = 0.0
     charts: Charts | None = None

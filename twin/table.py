@@ -27,6 +27,14 @@ AS_NAMED: Mapping[str, str] = MappingProxyType({})
 BRACKETS = re.compile(r"(?P<base>.*?)\s*[\[(](?P<unit>[^\])]*)[\])]")
 
 
+class CellError(ValueError):
+    """Cells of a column that cannot be read: ``rows`` are their places in the table, counted from 0."""
+
+    def __init__(self, message: str, rows: Sequence[int]) -> None:
+        super().__init__(message)
+        self.rows = tuple(rows)
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """Selected rows of one file, as text cells.
@@ -109,18 +117,18 @@ class Table:
     def number(self, name: str, unit: str) -> Floats:
         """The column of ``name`` in ``unit``: ``time_s``, ``time [s]``, ``time (s)`` or as ``rename`` says.
 
-        Raises ValueError for a missing column, a unit that cannot be read or has another dimension, and a
-        cell that is blank, text or not finite (with its line).
+        Raises ValueError for a missing column and a unit that cannot be read or has another dimension, and
+        CellError for cells that are blank, text or not finite (with the first one's line).
         """
         column, given = self._find(name, unit)
-        values = np.empty(len(self))
-        for i, cell in enumerate(self.frame[column]):
-            values[i] = value = _number(cell)
-            if not math.isfinite(value):
-                got = repr(cell) if cell else "a blank cell"
-                raise ValueError(
-                    f"{self._at(i)}, column {column}: expected a number, got {got}; mend or remove the row"
-                )
+        values = np.array([_number(cell) for cell in self.frame[column]])
+        wrong = np.flatnonzero(~np.isfinite(values)).tolist()
+        if wrong:
+            cell = self.frame[column].iloc[wrong[0]]
+            got = repr(cell) if cell else "a blank cell"
+            raise CellError(
+                f"{self._at(wrong[0])}, column {column}: expected a number, got {got}; mend or remove the row", wrong
+            )
         return self._converted(values, column, given, name, unit)
 
     def within(self, name: str, unit: str, low: float, high: float) -> Floats:
@@ -136,16 +144,19 @@ class Table:
     def sparse(self, name: str, unit: str) -> Floats:
         """``number`` with NaN where the cell is blank or says that it has no value (``NaN``, ``NA``, ``-``).
 
-        Raises ValueError as ``number`` does for anything else that is no finite number.
+        Raises CellError as ``number`` does for anything else that is no finite number.
         """
         column, given = self._find(name, unit)
-        values = np.empty(len(self))
-        for i, cell in enumerate(self.frame[column]):
-            values[i] = value = _number(cell)
-            if not math.isfinite(value) and str(cell).strip().lower() not in MISSING:
-                raise ValueError(
-                    f"{self._at(i)}, column {column}: expected a number or a blank cell, got {cell!r}; mend the cell"
-                )
+        cells = list(self.frame[column])
+        values = np.array([_number(cell) for cell in cells])
+        unknown = np.flatnonzero(~np.isfinite(values)).tolist()
+        wrong = [i for i in unknown if str(cells[i]).strip().lower() not in MISSING]
+        if wrong:
+            raise CellError(
+                f"{self._at(wrong[0])}, column {column}: expected a number or a blank cell, got {cells[wrong[0]]!r}; "
+                f"mend the cell",
+                wrong,
+            )
         return self._converted(values, column, given, name, unit)
 
     def _converted(self, values: Floats, column: str, given: str, name: str, unit: str) -> Floats:
@@ -181,7 +192,7 @@ class Table:
         """Column and unit of ``name``."""
         if name in self.rename:
             column, given = _split(self.rename[name], self.header)
-            return column, self._columns_unit(column) if given is None else given
+            return column, self.unit_of(column) if given is None else given
         found = self._columns(name)
         fitting = {c: u for c, u in found.items() if units.same_dimension(u, unit)} or found
         if len(fitting) > 1:
@@ -199,8 +210,8 @@ class Table:
             )
         return next(iter(fitting.items()))
 
-    def _columns_unit(self, column: str) -> str:
-        """The unit in a renamed column's own name, or none."""
+    def unit_of(self, column: str) -> str:
+        """The unit that a column's own name ends with, or none."""
         match = BRACKETS.fullmatch(column)
         behind = match["unit"] if match else column.rpartition("_")[2]
         return behind if match or ("_" in column and _readable(behind)) else ""

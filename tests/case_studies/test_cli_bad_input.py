@@ -15,6 +15,7 @@ EXAMPLE = Path(cli.__file__).parent / "data" / EXAMPLES["battery"].file
 TEXT = EXAMPLE.read_text()
 CUT = ("--preset", "kin4", "--select", "step=discharge", "--by", "c_rate", "--out", "new/out")
 CALIBRATE = ("calibrate", "battery_spm", "table.csv", *CUT)
+MONITOR = ("monitor", "battery_spm", "table.csv", "--unit", "step", "--time", "c_rate", "--out", "new/fleet")
 TRAIN = ("train", "battery_spm", "--preset", "pinnstripes2", "--out")
 
 Refused = Callable[..., str]
@@ -170,6 +171,34 @@ def test_a_wrong_option_is_refused_and_the_right_ones_are_named(
 )
 def test_a_wrong_command_is_refused(refused: Refused, words: tuple[str, ...], word: str) -> None:
     assert word in refused(*words)
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (("--unit", "stp"), "did you mean 'step'"),
+        (("--time", "crate"), "did you mean 'c_rate'"),
+        (("--time", "step"), "none of"),
+        (("--preset", "esoh5"), "did you mean 'esoh4'"),
+        (("--baseline", "2"), "at least 3 windows"),
+        (("--false-alarms", "1"), "at least 10 windows"),
+        (("--workers", "2", "--scheduler", "tcp://localhost:1"), "give one of the two"),
+        (("--resume",), "holds no run"),
+        (("--watch", "x10"), "did you mean"),
+        (("--wear", "x10"), "no such free parameter"),
+        (("--limit", "x100"), "expected name=value"),
+        (("--limit", "x100=1"), "other than 1"),
+        (("--floor", "x100=wide"), "expected a number in 1"),
+        (("--floor", "x100=3V"), "expected a number in 1"),
+        (("--floor", "x100=7"), "lies between"),
+        (("--limit", "x100=0.9", "--floor", "x100=0.5"), "one limit for x100, got 2"),
+        (("--window", "0"), "greater than 0"),
+        (("--noise", "gausian"), "did you mean 'gaussian'"),
+        (("--out", "table.csv"), "must be a folder"),
+    ],
+)
+def test_a_wrong_option_of_a_monitor_is_refused(refused: Refused, options: tuple[str, ...], word: str) -> None:
+    assert word in refused(*MONITOR, "--preset", "esoh4", *options)
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_json_is_all_that_is_printed(twin: Run, words: tuple[str, ...]) -> None:
     assert json.loads(out)
 
 
-@pytest.mark.parametrize("command", ["models", "demo", "calibrate", "train", "check", "predict", "report"])
+@pytest.mark.parametrize("command", ["models", "demo", "calibrate", "train", "check", "monitor", "predict", "report"])
 def test_help_shows_an_example(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

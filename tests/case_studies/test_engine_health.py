@@ -13,6 +13,7 @@ from twin.case_studies.engine_health_study import outcome
 from twin.case_studies.engine_scenario import SERVICE, Scenario, broken, fouled, serve, solved, worn
 from twin.inference.monitor import Monitor
 from twin.inference.monitor_record import State, Step
+from twin.inference.windows import WindowFit
 from twin.models.engine.parameters import AMBIENT, NOMINAL
 from twin.models.engine.transient import random_transient
 from twin.models.engine.windows import stacked
@@ -23,7 +24,7 @@ BASELINE, WINDOWS = 12, 24
 
 
 @cache
-def watched() -> tuple[Monitor, list[Step], State]:
+def watched() -> tuple[Monitor[WindowFit], list[Step], State]:
     service = serve(BROKEN, WINDOWS, 1)
     monitor = monitor_of(service.grid, replace(RULES, baseline=BASELINE))
     steps, state = run(service, monitor)

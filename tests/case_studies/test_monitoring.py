@@ -1,0 +1,132 @@
+"""``twin monitor`` from a table to its files: what a second run does, what the log and the exit code say."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from twin.case_studies import cli, monitoring
+from twin.case_studies.make_fleet_table import HEADER, table_rows
+from twin.inference.fleet import Progress
+from twin.inference.fleet_records import STATES
+
+CELLS, DAYS, FIRST = 3, 16, 13
+HELD = ("U_plateau=3.74", "bend=2.27", "knee=0.05", "tau1=70", "R1=0.025")
+RULES = ("--baseline", "5", "--false-alarms", "100", "--limit", "Q=0.97", "--workers", "1", "--json")
+
+Ran = tuple[int, dict[str, Any]]
+
+
+def days(folder: Path, last: int) -> Path:
+    """The table of the first days."""
+    path = folder / f"until{last}.csv"
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(HEADER)
+        rows.writerows(row for row in table_rows(CELLS, DAYS, 1) if int(row[1]) <= last)
+    return path
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Ran], list[str]]:
+    """The folder, three runs in it (some days, all days, all days again), and the alarm log after each."""
+    folder = tmp_path_factory.mktemp("fleet")
+    found, logs = [], []
+    tables = [days(folder, FIRST), days(folder, DAYS), days(folder, DAYS)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "leave", _leave)
+        for table in tables:
+            found.append(_run(patch, folder / "out", table))
+            logs.append((folder / "out" / "alarms.jsonl").read_text())
+    return folder / "out", found, logs
+
+
+def _leave(code: int) -> NoReturn:
+    raise SystemExit(int(code))
+
+
+def _run(patch: pytest.MonkeyPatch, out: Path, table: Path) -> Ran:
+    fixed = [word for text in HELD for word in ("--fix", text)]
+    words = ["battery_circuit", str(table), "--unit", "cell", "--time", "day", "--out", str(out), *fixed, *RULES]
+    patch.setattr(sys, "argv", ["twin", "monitor", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, json.loads((out / "summary.json").read_text())
+
+
+def test_a_second_run_solves_only_what_is_new_and_a_third_nothing(runs: tuple[Path, list[Ran], list[str]]) -> None:
+    solved = [summary["solved"] for _, summary in runs[1]]
+    assert solved == [CELLS * FIRST, CELLS * (DAYS - FIRST), 0]
+    assert [s["windows"]["accepted"] for _, s in runs[1]] == [CELLS * FIRST, CELLS * DAYS, CELLS * DAYS]
+
+
+def test_the_log_only_grows_and_no_alarm_stands_in_it_twice(runs: tuple[Path, list[Ran], list[str]]) -> None:
+    _, found, logs = runs
+    assert logs[1].startswith(logs[0])
+    assert logs[2] == logs[1]
+    lines = logs[2].splitlines()
+    assert len(set(lines)) == len(lines) == found[2][1]["alarms"]["raised"] > 0
+    for line in map(json.loads, lines):
+        assert set(line) == {"unit", "time", "kind", "parameter", "since", "probability", "rule"}
+        assert line["since"] <= line["time"]
+        assert 0.0 <= line["probability"] <= 1.0
+
+
+def test_what_is_wrong_with_the_cells_is_found_and_told_by_states_and_exit_code(
+    runs: tuple[Path, list[Ran], list[str]],
+) -> None:
+    _, found, logs = runs
+    alarms = [json.loads(line) for line in logs[2].splitlines()]
+    fade = [a for a in alarms if a["unit"] == "1" and a["parameter"] == "Q"]
+    assert {"change", "limit"} <= {a["kind"] for a in fade}
+    assert all(a["time"] > 2 * DAYS / 3 for a in fade)
+    jump = next(a for a in alarms if a["unit"] == "2")
+    assert (jump["kind"], jump["parameter"]) == ("change", "R0")
+    assert abs(jump["since"] - (DAYS / 2 + 1)) <= 1
+    code, summary = found[2]
+    assert summary["fleet"]["1"]["state"] == "alarm"
+    assert summary["fleet"]["1"]["beyond"]["Q"] > 0.95
+    assert summary["fleet"]["1"]["remaining"]["Q"]["q50"] == 0.0
+    assert code == (3 if any(summary["states"][state] for state in ("alarm", "refused")) else 0) == 3
+    assert sum(summary["states"].values()) == CELLS
+    assert set(summary["states"]) == set(STATES)
+
+
+def test_rows_left_out_are_counted_and_the_files_are_those_of_the_interface(
+    runs: tuple[Path, list[Ran], list[str]],
+) -> None:
+    out, found, _ = runs
+    assert found[2][1]["fleet"]["3"]["masked_rows"] == found[2][1]["masked_rows"] == DAYS // 7
+    assert sorted(path.name for path in out.iterdir()) == ["alarms.jsonl", "fleet.html", "store", "summary.json"]
+    last = found[2][1]["fleet"]["3"]["parameters"]["Q"]
+    assert last["q05"] < last["mean"] < last["q95"]
+    assert abs(last["mean"] - 2.9) < 0.25
+    assert "Q" in (out / "fleet.html").read_text()
+
+
+def test_a_stop_keeps_what_is_done_and_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: object) -> Iterator[Progress]:
+        yield Progress(0, 10, 0, 0.0, 0.0)
+        yield Progress(4, 10, 0, 1.0, 4.0)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "leave", _leave)
+    monkeypatch.setattr(monitoring, "run_fleet", stopped)
+    fixed = [word for text in HELD for word in ("--fix", text)]
+    for more, why in (((), "by the user"), (("--time-budget", "0"), "the time budget")):
+        words = ["battery_circuit", str(days(tmp_path, 2)), "--unit", "cell", "--time", "day", *fixed, *more]
+        monkeypatch.setattr(sys, "argv", ["twin", "monitor", *words, "--out", str(tmp_path / "out")])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert ended.value.code == 4
+        said = capsys.readouterr().err
+        assert why in said
+        assert "of 10 windows are done and kept" in said
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["store"]
