@@ -19,8 +19,9 @@ from twin.inference.pool_nuts import Drawn, PoolChains, PoolSampler
 from twin.inference.pooled import Pooled
 from twin.inference.pooled_checks import check_pooled
 from twin.inference.pooling import Law, Pooling
+from twin.inference.refined_evidence import refined
 from twin.inference.two_stage import pool_answers
-from twin.inference.unit_door import UnitData
+from twin.inference.unit_door import UnitData, admit
 from twin.inference.unit_evidence import Evidence, no_evidence
 from twin.inference.unit_likelihood import Row
 from twin.inference.units import UnitAnswer, Units, solve_units
@@ -214,6 +215,22 @@ def test_two_stages_give_what_all_units_together_give(both: tuple[Pooled, Pooled
         assert [c.name for c in check_pooled(found) if not c.passed] == []
     one, other = (np.median(p.spread, axis=0)[0, 0] for p in both)
     assert one == pytest.approx(other, rel=0.1)
+
+
+def test_the_evidence_where_the_population_sees_a_unit_is_that_of_its_data(
+    answers: tuple[Units, list[UnitAnswer]], sampler: PoolSampler
+) -> None:
+    """All is Gaussian: information DᵀD/σ² wherever it is taken, slope Dᵀ(y - D u)/σ² at u, and u the mode."""
+    units, _ = answers
+    rows, h, exact = np.arange(COUNT), np.array([0.5, 0.2]), HALF.evidence
+    wrong = conditional(sampler, HALF, no_evidence(COUNT, 2))
+    data = admit(units.likelihood, [HALF.data]).data
+    found = refined(units.climb, wrong, h, data, rows)
+    np.testing.assert_allclose(found.precision, exact.precision, rtol=1e-6, atol=1e-9)
+    pull = exact.slope - (exact.precision @ found.centre[..., None])[..., 0]
+    np.testing.assert_allclose(found.slope, pull, rtol=1e-4, atol=1e-5 * np.abs(exact.slope).max())
+    mode = conditional(sampler, HALF).place(h, np.zeros((COUNT, 2))).u
+    np.testing.assert_allclose(found.centre, mode, atol=1e-5)
 
 
 def test_units_that_know_little_are_pulled_more(both: tuple[Pooled, Pooled]) -> None:
