@@ -46,7 +46,7 @@ def _fit(values: Floats, power: float, memory: float) -> Fit:
     n = len(values)
     design = np.stack([np.ones(n), -_law(n, n, power)], axis=1)
     x, y = _whitened(design, memory), _whitened(values[:, None], memory)[:, 0]
-    spread: Floats = np.linalg.inv(x.T @ x)
+    spread = np.asarray(np.linalg.inv(x.T @ x), dtype=np.float64)
     mean: Floats = spread @ x.T @ y
     square = float(np.sum((y - x @ mean) ** 2))
     log_evidence = 0.5 * np.log1p(-(memory**2)) + 0.5 * np.linalg.slogdet(spread)[1] - 0.5 * (n - 2) * np.log(square)

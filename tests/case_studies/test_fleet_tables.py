@@ -138,3 +138,11 @@ def test_a_shape_is_shared_by_many_windows_or_by_none(tmp_path: Path) -> None:
     again = [[f"again{k}", *row[1:]] for k in range(2) for row in BASE[1:] if row[:2] == BASE[1][:2]]
     common = shape_of(table_of(tmp_path, [*BASE, *again]).pieces)
     assert np.array_equal(common.x, found.pieces[0].experiments[0].x)
+
+
+def test_a_window_is_not_started_by_the_rest_of_the_unit_above_it(tmp_path: Path) -> None:
+    own = [["b", "1", f"{t}", "2", f"{4.1 - 1e-4 * t:.4f}"] for t in range(10, 100, 10)]
+    found = table_of(tmp_path, [*BASE, ["a", "1", "0", "0", "3.9"], *own])
+    (piece,) = (p for p in found.pieces if p.unit == "b")
+    assert piece.experiments[0].conditions["start_voltage"] == 4.19
+    assert "no rest precedes" in piece.experiments[0].notes[0]
