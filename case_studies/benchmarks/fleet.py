@@ -1,6 +1,6 @@
 """A fleet of 10,000 units from data to store: time, memory, verdicts, coverage, and means against NUTS.
 
-``python -m twin.case_studies.benchmarks.fleet [--quick] [--json] [--workers N]``
+``python -m twin.case_studies.benchmarks.fleet [--quick] [--json] [--workers N] [--without-nuts]``
 
 Units are those of ``benchmarks.ladder``: 1C discharges of the LG M50 cell, four parameters and the noise scale free,
 100 voltages with 3 mV of noise, truths from the whole prior. Seconds count all from the first line of ``run_fleet``:
@@ -152,23 +152,27 @@ def against_nuts(found: Sequence[Record], of: ladder.Fleet, size: Size) -> Row:
     }
 
 
-def measure(size: Size, workers: int) -> list[Row]:
-    """All rows."""
+def measure(size: Size, workers: int, *, chains: bool) -> list[Row]:
+    """All rows; with ``chains`` that against NUTS, which takes far longer than the others."""
     of = ladder.fleet(size.units, WHOLE, seed=SEED)
     with tempfile.TemporaryDirectory() as folder:
         remark(f"{size.units} units ...")
         cost = solved(of, Path(folder), workers)
         found = list(records_of(read_store(Path(folder))))
-    remark(f"NUTS on {size.chains} of them ...")
-    return [cost, verdicts(found, of), against_nuts(found, of, size)]
+    rows = [cost, verdicts(found, of)]
+    if chains:
+        remark(f"NUTS on {size.chains} of them ...")
+        rows.append(against_nuts(found, of, size))
+    return rows
 
 
 def main() -> None:
     """Prints the table."""
     asked = parser(__doc__)
     asked.add_argument("--workers", type=int, default=cores(), help="processes (default: one per core); 0: this one")
+    asked.add_argument("--without-nuts", action="store_true", help="time, memory, verdicts and coverage alone")
     given = asked.parse_args()
-    rows = measure(QUICK if given.quick else FULL, given.workers)
+    rows = measure(QUICK if given.quick else FULL, given.workers, chains=not given.without_nuts)
     show("a fleet, 5 parameters, 100 points", rows, as_json=given.json)
 
 
