@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -242,10 +243,14 @@ def monitor(
     json: Json = False,
 ) -> None:
     """Watch a fleet: a posterior per unit and window, changes, limits, alarms. Run it again when rows were added."""
-    from twin.case_studies import monitoring, study
-    from twin.case_studies.fleet_study import FleetStudy
+    from twin.case_studies import study
 
     def do() -> Exit:
+        if find_spec("pyarrow") is None:
+            raise ValueError("a fleet's store is kept as Parquet, which needs pyarrow; pip install 'twincal[parquet]'")
+        from twin.case_studies import monitoring
+        from twin.case_studies.fleet_study import FleetStudy
+
         chosen = FleetStudy(
             model=model, table=table, unit=unit, time=time, out=out, preset=preset, window=window, noise=noise,
             select=study.lists(select or [], "select"), column=study.pairs(column or [], "column"),

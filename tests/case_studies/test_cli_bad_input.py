@@ -215,3 +215,8 @@ def test_a_wrong_configuration_is_refused_by_its_name(refused: Refused, content:
     message = refused("calibrate", "--config", "study.toml")
     assert "study.toml" in message
     assert word in message
+
+
+def test_a_fleet_without_pyarrow_is_told_what_to_install(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    assert "pip install 'twincal[parquet]'" in refused(*MONITOR)
