@@ -74,7 +74,9 @@ def sound(rng: np.random.Generator) -> Rows:
 def spoilt_cells(rows: Rows, rng: np.random.Generator) -> Rows:
     """Words in the place of numbers, and of names."""
     for _ in range(int(rng.integers(1, 12))):
-        rows[int(rng.integers(1, len(rows)))][int(rng.integers(len(rows[0])))] = str(rng.choice(WORDS))
+        row = rows[int(rng.integers(1, len(rows)))]
+        if row:
+            row[int(rng.integers(len(row)))] = str(rng.choice(WORDS))
     return rows
 
 
@@ -83,7 +85,7 @@ def spoilt_column(rows: Rows, rng: np.random.Generator) -> Rows:
     j, first = int(rng.integers(len(rows[0]))), int(rng.integers(1, len(rows)))
     word = str(rng.choice(WORDS))
     for row in rows[first : first + int(rng.integers(1, len(rows)))]:
-        row[j] = word
+        row[j : j + 1] = [word]
     return rows
 
 
@@ -106,7 +108,7 @@ def shuffled(rows: Rows, rng: np.random.Generator) -> Rows:
 
 def scaled(rows: Rows, rng: np.random.Generator) -> Rows:
     """A column in another unit than its header says, or a stretch of it with another sign."""
-    j, factor = int(rng.integers(2, len(rows[0]))), float(rng.choice([1000.0, 0.001, -1.0, 1e12, 0.0]))
+    j, factor = int(rng.integers(2, len(HEADER))), float(rng.choice([1000.0, 0.001, -1.0, 1e12, 0.0]))
     first = int(rng.integers(1, len(rows)))
     for row in rows[first : first + int(rng.integers(1, len(rows)))]:
         if len(row) > j:
