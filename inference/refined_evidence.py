@@ -49,7 +49,7 @@ def _evidence(climb: Climb, conditional: Conditional, u: Floats, data: Sequence[
     information, gradient, _ = local_values(climb, data, u, rows)
     slope, bend = prior_shape(climb.density, u)
     slope, precision = gradient - slope, information + bend
-    usable = np.isfinite(slope).all(axis=-1) & np.isfinite(precision).all(axis=(-2, -1))
+    usable = np.asarray(np.isfinite(slope).all(axis=-1) & np.isfinite(precision).all(axis=(-2, -1)))
     e, axes = np.linalg.eigh(np.where(usable[:, None, None], precision, np.eye(u.shape[1])))
     kept = axes * np.maximum(e, 0.0)[:, None, :] @ axes.swapaxes(-1, -2)
     old = conditional.evidence
