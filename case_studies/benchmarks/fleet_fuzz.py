@@ -209,6 +209,7 @@ def main() -> None:
     """Prints what became of the tables and their windows; 1 if anything was lost."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--tables", type=int, default=10_000)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first, to go through them in parts")
     parser.add_argument("--fit", type=int, default=0)
     options = parser.parse_args()
     like = shape()
@@ -216,7 +217,7 @@ def main() -> None:
     counts, pieces = Counter[str](), list[Piece]()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "fuzz.csv"
-        for seed in range(options.tables):
+        for seed in range(options.first, options.first + options.tables):
             path.write_text(malformed(seed), newline="")
             found = read(path)
             if isinstance(found, str):
@@ -228,7 +229,7 @@ def main() -> None:
             counts["rows left out and counted"] += sum(found.masked.values())
             for piece in found.pieces:
                 counts["windows refused" if door(likelihood, piece) else "windows to be solved"] += 1
-            if seed < options.fit:
+            if seed - options.first < options.fit:
                 pieces += [replace(piece, unit=f"{seed}/{piece.unit}") for piece in found.pieces]
         if options.fit:
             fleet = Fleet(partial(fleet_likelihood, "battery_circuit", None, None, HELD, "gaussian", like), {})
