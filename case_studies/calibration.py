@@ -15,14 +15,14 @@ from twin.case_studies.sampling import Sampled, likelihood_of, require_names, sa
 from twin.case_studies.study import Study
 from twin.case_studies.verification import require_reference
 from twin.experiment import Experiment
-from twin.inference.design import Candidate
-from twin.inference.identifiability import identify
+from twin.inference.identifiability.design import Candidate
+from twin.inference.identifiability.identify import identify
 from twin.inference.outcomes import not_informed, outcomes
 from twin.inference.posterior import Posterior, assemble
 from twin.inference.posterior_file import save
 from twin.inference.power_scaling import power_scaling
-from twin.inference.report import write_report
-from twin.inference.summary import summarise
+from twin.inference.report.page import write_report
+from twin.inference.report.summary import summarise
 from twin.model import Cautioned, Model
 from twin.models import catalogue
 from twin.table import Table, read_table, typed_table

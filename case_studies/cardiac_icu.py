@@ -22,7 +22,7 @@ from twin.case_studies.console import console, say
 from twin.data import find_data
 from twin.experiment import Experiment
 from twin.inference.likelihood import Likelihood, Measured
-from twin.inference.units import UnitAnswer, Units, solve_units
+from twin.inference.units.solve import UnitAnswer, Units, solve_units
 from twin.models.cardiac.beats import Beat, Beats, find_beats
 from twin.models.cardiac.diastole import Decay, decays, pressures
 from twin.models.cardiac.waveform import regular

@@ -12,7 +12,7 @@ from twin.case_studies.console import Exit, StoppedError, console, interruptible
 from twin.case_studies.progress import training_progress
 from twin.case_studies.study import Study
 from twin.inference.posterior_file import load
-from twin.inference.report import write_report
+from twin.inference.report.page import write_report
 from twin.models import catalogue
 from twin.space import nearest
 from twin.surrogate import load as load_surrogate

@@ -18,8 +18,8 @@ from scipy.optimize import minimize_scalar
 
 from twin.case_studies.echo_patients import PHASES, SPACE, Patients
 from twin.case_studies.echo_reader import MEMORY, RATE, Curves, Shelf
-from twin.inference.amortised import Decoder, Guide, fit_guide, numbers
 from twin.inference.evidence import Evidence, blurred, measured, shifted
+from twin.inference.units.amortised import Decoder, Guide, fit_guide, numbers
 from twin.models.cardiac.echo_curve import EchoCurve
 from twin.models.cardiac.phantom import FORESHORTENING
 from twin.models.cardiac.rhythm import Rhythm, find_rhythm, smoother

@@ -9,9 +9,9 @@ import torch
 from scipy.stats import rankdata
 
 from twin.case_studies.echo_patients import Truth
-from twin.inference.amortised import Decoder, Weighed
-from twin.inference.importance import resample
-from twin.inference.units import UnitAnswer
+from twin.inference.rungs.importance import resample
+from twin.inference.units.amortised import Decoder, Weighed
+from twin.inference.units.solve import UnitAnswer
 from twin.models.cardiac.echo_curve import EchoCurve
 from twin.models.cardiac.solved_beats import solved
 from twin.space import Floats

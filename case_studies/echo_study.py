@@ -40,8 +40,8 @@ from twin.case_studies.echo_posterior import (
 from twin.case_studies.echo_reader import Shelf, calibrate, load_shelf, read_curves, train_reader
 from twin.case_studies.forwards import forward_of
 from twin.collocation import RadauIIA
-from twin.inference.amortised import Decoder, Guide, weigh_guide
-from twin.inference.amortised_ladder import refine
+from twin.inference.units.amortised import Decoder, Guide, weigh_guide
+from twin.inference.units.amortised_ladder import refine
 from twin.models import cardiac_loop
 from twin.models.cardiac.echo_curve import EchoCurve
 from twin.models.cardiac.limit_cycle import beat_by

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from twin.inference.monitor import Monitor
-from twin.inference.monitor_record import State, Step
-from twin.inference.windows import WindowFit
+from twin.inference.monitor.monitor import Monitor
+from twin.inference.monitor.record import State, Step
+from twin.inference.monitor.windows import WindowFit
 from twin.space import Floats
 
 COLUMNS = 3

@@ -21,10 +21,10 @@ from twin.case_studies.engine_figure import draw
 from twin.case_studies.engine_scenario import Scenario, Service, broken, fouled, serve, shifted, worn
 from twin.case_studies.engine_window import LEVELS, NOISE
 from twin.case_studies.forwards import forward_of
-from twin.inference.monitor import Monitor, watch
-from twin.inference.monitor_record import Rules, State, Step
-from twin.inference.remaining import Remaining
-from twin.inference.windows import Channels, WindowFit
+from twin.inference.monitor.monitor import Monitor, watch
+from twin.inference.monitor.record import Rules, State, Step
+from twin.inference.monitor.remaining import Remaining
+from twin.inference.monitor.windows import Channels, WindowFit
 from twin.models.engine.air_path import Drive
 from twin.models.engine.parameters import TILTS
 from twin.models.engine.path import Grid

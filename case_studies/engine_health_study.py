@@ -18,9 +18,9 @@ from rich.table import Table
 from twin.case_studies.console import console, say
 from twin.case_studies.engine_health import FAULT, SCENARIOS, TRUSTED, monitor_of, run
 from twin.case_studies.engine_scenario import Scenario, serve
-from twin.inference.monitor import Monitor
-from twin.inference.monitor_record import Step
-from twin.inference.windows import WindowFit
+from twin.inference.monitor.monitor import Monitor
+from twin.inference.monitor.record import Step
+from twin.inference.monitor.windows import WindowFit
 from twin.space import nearest
 
 KNOWN = tuple(name for name in SCENARIOS if name != "wear")

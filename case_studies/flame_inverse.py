@@ -29,7 +29,7 @@ from twin.case_studies.forwards import forward_of
 from twin.experiment import Experiment
 from twin.forward import Wrapped
 from twin.inference.likelihood import Likelihood
-from twin.inference.units import UnitAnswer, Units, solve_units
+from twin.inference.units.solve import UnitAnswer, Units, solve_units
 from twin.model import Forward, Observable
 from twin.models import flame_counterflow, flame_simple
 from twin.models.flame.counterflow import Counterflow

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from twin.case_studies.console import console
-from twin.inference.fleet_page import write_fleet_page
-from twin.inference.fleet_records import FleetAlarm, FleetLimit, FleetPage, FleetParameter, FleetUnit
-from twin.inference.remaining import Remaining
+from twin.inference.fleet.page import write_fleet_page
+from twin.inference.fleet.page_units import FleetAlarm, FleetLimit, FleetPage, FleetParameter, FleetUnit
+from twin.inference.monitor.remaining import Remaining
 from twin.space import Floats
 
 PARAMETERS = (

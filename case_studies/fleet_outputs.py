@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from twin.atomic import replaced
-from twin.inference.fleet_piece import Key
-from twin.inference.fleet_record import ACCEPTED, DOUBTFUL, REFUSED, Record
-from twin.inference.fleet_records import STATES
-from twin.inference.fleet_watch import UnitHistory, Watched
-from twin.inference.monitor import Monitor
-from twin.inference.monitor_record import Alarm
-from twin.inference.remaining import Remaining
+from twin.inference.fleet.page_units import STATES
+from twin.inference.fleet.piece import Key
+from twin.inference.fleet.record import ACCEPTED, DOUBTFUL, REFUSED, Record
+from twin.inference.fleet.watch import UnitHistory, Watched
+from twin.inference.monitor.monitor import Monitor
+from twin.inference.monitor.record import Alarm
+from twin.inference.monitor.remaining import Remaining
 
 BAD = ("alarm", "refused")
 """States that a scheduler is told of."""

@@ -16,12 +16,12 @@ from twin.atomic import replaced
 from twin.case_studies.forwards import forward_of, with_fixed
 from twin.case_studies.sampling import NOISES
 from twin.experiment import Experiment
-from twin.inference.fleet_solve import Fleet
-from twin.inference.fleet_watch import Watched
+from twin.inference.fleet.solve import Fleet
+from twin.inference.fleet.watch import Watched
 from twin.inference.likelihood import Likelihood
-from twin.inference.monitor import Monitor
-from twin.inference.monitor_record import Rules
-from twin.inference.self_starting import LEAST, SelfStarting
+from twin.inference.monitor.monitor import Monitor
+from twin.inference.monitor.record import Rules
+from twin.inference.monitor.self_starting import LEAST, SelfStarting
 from twin.models import catalogue
 from twin.space import Space, nearest
 

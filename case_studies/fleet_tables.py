@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from twin.experiment import Experiment
-from twin.inference.fleet_piece import Key, Piece
+from twin.inference.fleet.piece import Key, Piece
 from twin.model import Model
 from twin.space import Floats, nearest
 from twin.table import MISSING, CellError, Table

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import numpy as np
 
 from twin.case_studies.fleet_outputs import Findings, beyond_of, remaining_of, state_of
-from twin.inference.fleet_records import FleetAlarm, FleetLimit, FleetPage, FleetParameter, FleetUnit
-from twin.inference.fleet_watch import UnitHistory
+from twin.inference.fleet.page_units import FleetAlarm, FleetLimit, FleetPage, FleetParameter, FleetUnit
+from twin.inference.fleet.watch import UnitHistory
 from twin.inference.posterior import versions
 
 

@@ -18,15 +18,15 @@ from twin.case_studies.fleet_tables import Cut, FleetTable, shape_of
 from twin.case_studies.fleet_tables import fleet_of as pieces_of
 from twin.case_studies.fleet_view import page_of
 from twin.case_studies.progress import counting_progress
-from twin.inference.executors import Executor, Here, Processes, cores
-from twin.inference.fleet import SIZE, Progress, run_fleet
-from twin.inference.fleet_page import write_fleet_page
-from twin.inference.fleet_record import records_of
-from twin.inference.fleet_records import STATES
-from twin.inference.fleet_solve import Fleet
-from twin.inference.fleet_store import read_store
-from twin.inference.fleet_watch import Watched, histories
-from twin.inference.monitor import Monitor
+from twin.inference.fleet.executors import Executor, Here, Processes, cores
+from twin.inference.fleet.page import write_fleet_page
+from twin.inference.fleet.page_units import STATES
+from twin.inference.fleet.record import records_of
+from twin.inference.fleet.run import SIZE, Progress, run_fleet
+from twin.inference.fleet.solve import Fleet
+from twin.inference.fleet.store import read_store
+from twin.inference.fleet.watch import Watched, histories
+from twin.inference.monitor.monitor import Monitor
 from twin.inference.posterior import versions
 from twin.models import catalogue
 from twin.table import read_table
@@ -110,7 +110,7 @@ def executor_of(study: FleetStudy, pieces: int) -> Executor:
     """Who solves: a cluster, processes, or this process where one is enough."""
     if study.scheduler is not None:
         try:
-            from twin.inference.executor_dask import Dask
+            from twin.inference.fleet.executor_dask import Dask
         except ImportError as error:
             raise ValueError("--scheduler needs Dask; pip install 'twincal[cluster]'") from error
         return Dask(study.scheduler)

@@ -27,9 +27,9 @@ from twin.case_studies.fleet_tables import FleetTable, shape_of
 from twin.case_studies.monitoring import solve, table_of
 from twin.data import find_data
 from twin.experiment import Experiment
-from twin.inference.fleet_record import ACCEPTED, Record, records_of
-from twin.inference.fleet_store import read_store
-from twin.inference.power_law import crossings
+from twin.inference.fleet.record import ACCEPTED, Record, records_of
+from twin.inference.fleet.store import read_store
+from twin.inference.monitor.power_law import crossings
 from twin.models.battery.circuit_capacity import delivered
 from twin.models.battery_circuit import MODEL
 from twin.space import Floats

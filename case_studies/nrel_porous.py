@@ -21,8 +21,8 @@ from twin.case_studies.console import say
 from twin.case_studies.forwards import forward_of
 from twin.experiment import Experiment
 from twin.inference.likelihood import Likelihood
-from twin.inference.rungs import Effort
-from twin.inference.units import UnitAnswer, Units, solve_units
+from twin.inference.rungs.cheap import Effort
+from twin.inference.units.solve import UnitAnswer, Units, solve_units
 from twin.models.battery.nrel_porous import pinnstripes2
 from twin.space import Floats
 

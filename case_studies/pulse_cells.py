@@ -22,13 +22,13 @@ from twin.case_studies.benchmarks.table import Row, show
 from twin.case_studies.console import say
 from twin.data import DataNotFoundError, find_data
 from twin.experiment import Experiment
-from twin.inference.hierarchical import pool_units
 from twin.inference.likelihood import Likelihood
-from twin.inference.pooled import Pooled
-from twin.inference.pooled_checks import check_pooled
-from twin.inference.pooling import Pooling
-from twin.inference.unit_door import unit_data
-from twin.inference.units import Units, solve_units
+from twin.inference.pooling.checks import check_pooled
+from twin.inference.pooling.hierarchical import pool_units
+from twin.inference.pooling.law import Pooling
+from twin.inference.pooling.pooled import Pooled
+from twin.inference.units.door import unit_data
+from twin.inference.units.solve import Units, solve_units
 from twin.models.battery_circuit import PRESETS
 from twin.space import Floats
 from twin.table import read_table

@@ -16,11 +16,11 @@ from twin.inference.density import density_of
 from twin.inference.discrepancy import Discrepancy
 from twin.inference.held_out import held_out_error
 from twin.inference.ladder import sample_ladder
-from twin.inference.laplace import sample_laplace
 from twin.inference.likelihood import Likelihood
 from twin.inference.noise import Gaussian, Noise, StudentT
 from twin.inference.nuts_numpyro import sample_nuts
 from twin.inference.pyro_engine import sample_pyro_nuts, sample_svi
+from twin.inference.rungs.laplace import sample_laplace
 from twin.inference.sample import Sample, Sampler
 from twin.inference.treatment import Treatment
 from twin.inference.verdict import Diligence

@@ -25,9 +25,9 @@ from twin.case_studies.workers import workers
 from twin.experiment import Experiment
 from twin.inference.blocks import noise_scales
 from twin.inference.likelihood import Likelihood, Measured
+from twin.inference.report.sbc import write_sbc
 from twin.inference.sbc import Trial, summarise_sbc, weighted_position
-from twin.inference.sbc_report import write_sbc
-from twin.inference.units import UnitAnswer, Units, solve_units
+from twin.inference.units.solve import UnitAnswer, Units, solve_units
 from twin.model import Forward, Model, known_errors
 from twin.models import catalogue
 from twin.solves import signature_of

@@ -1,16 +1,17 @@
 """The default sampler: the cheap answer where it can be trusted, the expensive one where not.
 
-Rungs in order: ``laplace`` and ``mixture`` (``rungs.py``), ``nuts``. The reason says why each lower one was refused.
+Rungs in order: ``laplace`` and ``mixture`` (``rungs/cheap.py``), ``nuts``. The reason says why each lower one was
+refused.
 """
 
 import time
 from dataclasses import replace
 
 from twin.inference.density import LogDensity, prior_whitening
-from twin.inference.laplace import equal_draws, local_of, peaks_of, target_of
-from twin.inference.modes import find_modes
 from twin.inference.nuts_numpyro import sample_nuts
-from twin.inference.rungs import Effort, climb_rungs
+from twin.inference.rungs.laplace import equal_draws, local_of, peaks_of, target_of
+from twin.inference.rungs.modes import find_modes
+from twin.inference.rungs.cheap import Effort, climb_rungs
 from twin.inference.sample import Sample
 
 CHAINS = 4

@@ -11,7 +11,7 @@ from numpyro.infer import MCMC, NUTS
 from numpyro.infer.hmc import hmc
 
 from twin.inference.density import LogDensity, Whitening, potential, values
-from twin.inference.modes import Modes, find_modes
+from twin.inference.rungs.modes import Modes, find_modes
 from twin.inference.sample import Sample
 from twin.space import Floats
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from twin.forward import in_chunks
 from twin.inference.blocks import Block, label
-from twin.inference.information import STEP, Information, information
+from twin.inference.identifiability.information import STEP, Information, information
 from twin.inference.likelihood import Likelihood
 from twin.inference.posterior import Posterior
 from twin.space import Floats

@@ -19,7 +19,7 @@ from pyro.optim import ClippedAdam
 from twin.arrays import to_numpy
 from twin.inference._arviz import psis
 from twin.inference.density import LogDensity, potential
-from twin.inference.modes import Modes, find_modes
+from twin.inference.rungs.modes import Modes, find_modes
 from twin.inference.sample import Sample
 from twin.space import Floats
 

@@ -24,8 +24,8 @@ from twin.case_studies.forwards import forward_of
 from twin.inference.density import density_of
 from twin.inference.ladder import sample_ladder
 from twin.inference.likelihood import Likelihood
-from twin.inference.modes import find_modes
 from twin.inference.nuts_numpyro import sample_nuts
+from twin.inference.rungs.modes import find_modes
 from twin.model import Coordinate, Observable
 from twin.models.engine.actuators import drive_at
 from twin.models.engine.air_path import Drive

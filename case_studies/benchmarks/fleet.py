@@ -22,15 +22,15 @@ from twin.case_studies.benchmarks import ladder
 from twin.case_studies.benchmarks.ladder import FLEET, NUTS_UNITS, WHOLE, WRONG, by_nuts
 from twin.case_studies.benchmarks.table import Row, parser, remark, show
 from twin.experiment import Experiment
-from twin.inference.executors import Here, Processes, cores
-from twin.inference.fleet import run_fleet
-from twin.inference.fleet_piece import Piece
-from twin.inference.fleet_record import REFUSED, Record, records_of
-from twin.inference.fleet_solve import Fleet
-from twin.inference.fleet_store import read_store
+from twin.inference.fleet.executors import Here, Processes, cores
+from twin.inference.fleet.piece import Piece
+from twin.inference.fleet.record import REFUSED, Record, records_of
+from twin.inference.fleet.run import run_fleet
+from twin.inference.fleet.solve import Fleet
+from twin.inference.fleet.store import read_store
 from twin.inference.likelihood import Likelihood
-from twin.inference.unit_nuts import ChainSettings
-from twin.inference.units import Units
+from twin.inference.units.nuts import ChainSettings
+from twin.inference.units.solve import Units
 
 MEBI, KIBI = 2**20, 2**10
 SEED = 2

@@ -26,11 +26,11 @@ from scipy import stats
 from twin.case_studies.benchmarks.fleet_alarms_fitted import fitted
 from twin.case_studies.console import console, say
 from twin.forward import Fixed
-from twin.inference.fleet_record import ACCEPTED, Record
-from twin.inference.fleet_watch import Watched, history_of
-from twin.inference.monitor import Monitor
-from twin.inference.monitor_record import Alarm, Rules
-from twin.inference.self_starting import SelfStarting
+from twin.inference.fleet.record import ACCEPTED, Record
+from twin.inference.fleet.watch import Watched, history_of
+from twin.inference.monitor.monitor import Monitor
+from twin.inference.monitor.record import Alarm, Rules
+from twin.inference.monitor.self_starting import SelfStarting
 from twin.models.battery_circuit import MODEL
 from twin.space import Floats
 

@@ -24,14 +24,14 @@ from twin.case_studies.fleet_study import fleet_likelihood
 from twin.case_studies.fleet_tables import NAMELESS, Cut, FleetTable, fleet_of, shape_of
 from twin.case_studies.make_fleet_table import FRESH, HEADER, START, discharge
 from twin.experiment import Experiment
-from twin.inference.executors import Here
-from twin.inference.fleet import run_fleet
-from twin.inference.fleet_piece import Piece, objection, stacked
-from twin.inference.fleet_record import records_of
-from twin.inference.fleet_solve import Fleet
-from twin.inference.fleet_store import read_store
+from twin.inference.fleet.executors import Here
+from twin.inference.fleet.piece import Piece, objection, stacked
+from twin.inference.fleet.record import records_of
+from twin.inference.fleet.run import run_fleet
+from twin.inference.fleet.solve import Fleet
+from twin.inference.fleet.store import read_store
 from twin.inference.likelihood import Likelihood
-from twin.inference.unit_door import admit
+from twin.inference.units.door import admit
 from twin.models.battery_circuit import MODEL
 from twin.table import MISSING, read_table
 

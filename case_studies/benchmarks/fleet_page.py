@@ -22,7 +22,7 @@ from rich.table import Table
 from twin.case_studies.benchmarks.browser import browser, chromium
 from twin.case_studies.console import console
 from twin.case_studies.fleet_demo_page import demo_page
-from twin.inference.fleet_page import write_fleet_page
+from twin.inference.fleet.page import write_fleet_page
 
 REPEATS = 5
 LAID_OUT = "document.body.offsetHeight"

@@ -15,7 +15,7 @@ from playwright.sync_api import Page
 
 from twin.case_studies.benchmarks.browser import browser, chromium
 from twin.case_studies.fleet_demo_page import FAST, demo_page
-from twin.inference.fleet_page import write_fleet_page
+from twin.inference.fleet.page import write_fleet_page
 
 COLOURS = 128
 """Enough for text and lines."""

@@ -18,10 +18,10 @@ import numpy as np
 from twin.case_studies.benchmarks.table import Row, options, remark, show
 from twin.experiment import Experiment
 from twin.inference.likelihood import Likelihood, Measured
-from twin.inference.unit_modes import find_peaks
-from twin.inference.unit_nuts import Chains, ChainSettings
-from twin.inference.unit_starts import starts
-from twin.inference.units import STARTS, UnitAnswer, Units, solve_units
+from twin.inference.units.modes import find_peaks
+from twin.inference.units.nuts import Chains, ChainSettings
+from twin.inference.units.solve import STARTS, UnitAnswer, Units, solve_units
+from twin.inference.units.starts import starts
 from twin.models.battery.lgm50 import kin4
 from twin.space import Floats
 

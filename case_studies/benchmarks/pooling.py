@@ -13,14 +13,14 @@ import numpy as np
 
 from twin.case_studies.benchmarks.table import Row, options, remark, show
 from twin.experiment import Experiment
-from twin.inference.hierarchical import pool_units
 from twin.inference.likelihood import Likelihood
-from twin.inference.pooled import Pooled
-from twin.inference.pooled_checks import check_pooled
-from twin.inference.pooling import Law, Pooling
-from twin.inference.two_stage import pool_answers
-from twin.inference.unit_density import UnitDensity
-from twin.inference.units import UnitAnswer, Units, solve_units
+from twin.inference.pooling.checks import check_pooled
+from twin.inference.pooling.hierarchical import pool_units
+from twin.inference.pooling.law import Law, Pooling
+from twin.inference.pooling.pooled import Pooled
+from twin.inference.pooling.two_stage import pool_answers
+from twin.inference.units.density import UnitDensity
+from twin.inference.units.solve import UnitAnswer, Units, solve_units
 from twin.models.battery_circuit import PRESETS
 from twin.space import Floats
 

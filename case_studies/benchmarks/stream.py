@@ -18,11 +18,11 @@ import numpy as np
 from twin.case_studies.benchmarks.table import Row, options, remark, show
 from twin.experiment import Experiment
 from twin.inference.likelihood import Likelihood
-from twin.inference.rungs import Effort
-from twin.inference.stream import Info, Stream, Streaming, advance, answer, begin
-from twin.inference.stream_windows import windows
-from twin.inference.unit_door import UnitData
-from twin.inference.units import UnitAnswer, Units, solve_units
+from twin.inference.rungs.cheap import Effort
+from twin.inference.stream.advance import Info, Stream, Streaming, advance, answer, begin
+from twin.inference.stream.windows import windows
+from twin.inference.units.door import UnitData
+from twin.inference.units.solve import UnitAnswer, Units, solve_units
 from twin.models.battery_circuit import MODEL
 from twin.space import Floats
 

@@ -11,9 +11,9 @@ import pytest
 from twin.case_studies.engine_health import RULES, SCENARIOS, monitor_of, run, write
 from twin.case_studies.engine_health_study import outcome
 from twin.case_studies.engine_scenario import SERVICE, Scenario, broken, fouled, serve, solved, worn
-from twin.inference.monitor import Monitor
-from twin.inference.monitor_record import State, Step
-from twin.inference.windows import WindowFit
+from twin.inference.monitor.monitor import Monitor
+from twin.inference.monitor.record import State, Step
+from twin.inference.monitor.windows import WindowFit
 from twin.models.engine.parameters import AMBIENT, NOMINAL
 from twin.models.engine.transient import random_transient
 from twin.models.engine.windows import stacked

@@ -10,8 +10,8 @@ from twin.data import DataNotFoundError
 from twin.experiment import Experiment
 from twin.inference.density import density_of
 from twin.inference.likelihood import Likelihood
-from twin.inference.modes import find_modes
 from twin.inference.noise import Gaussian, Noise, StudentT
+from twin.inference.rungs.modes import find_modes
 from twin.models.engine_steady_map import MODEL
 from twin.space import Floats
 

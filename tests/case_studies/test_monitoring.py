@@ -11,8 +11,8 @@ import pytest
 
 from twin.case_studies import cli, monitoring
 from twin.case_studies.make_fleet_table import HEADER, table_rows
-from twin.inference.fleet import Progress
-from twin.inference.fleet_records import STATES
+from twin.inference.fleet.page_units import STATES
+from twin.inference.fleet.run import Progress
 
 CELLS, DAYS, FIRST = 3, 16, 13
 HELD = ("U_plateau=3.74", "bend=2.27", "knee=0.05", "tau1=70", "R1=0.025")

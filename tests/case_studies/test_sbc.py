@@ -14,7 +14,7 @@ from twin.case_studies.console import Exit
 from twin.case_studies.forwards import forward_of
 from twin.case_studies.sbc import Plan, all_trials, imagined, require_plan, simulated, trial_of
 from twin.inference.sbc import summarise_sbc
-from twin.inference.units import UnitAnswer, solve_units
+from twin.inference.units.solve import UnitAnswer, solve_units
 from twin.models import catalogue
 
 PLAN = Plan("battery_spm", 80, "pinnstripes2", points=40)

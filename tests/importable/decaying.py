@@ -9,8 +9,8 @@ import numpy as np
 from twin.arrays import Array, like, namespace
 from twin.error import ForwardError, constant_error
 from twin.experiment import Experiment
-from twin.inference.fleet_piece import Piece
-from twin.inference.fleet_solve import Fleet
+from twin.inference.fleet.piece import Piece
+from twin.inference.fleet.solve import Fleet
 from twin.inference.likelihood import Likelihood
 from twin.model import Coordinate, Observable
 from twin.priors import HalfNormal, LogNormal, Normal, Uniform

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from decaying import fleet, pieces
 
-from twin.inference.executors import Here
-from twin.inference.fleet import run_fleet
+from twin.inference.fleet.executors import Here
+from twin.inference.fleet.run import run_fleet
 
 if __name__ == "__main__":
     folder, units, size = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])

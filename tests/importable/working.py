@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-from twin.inference.executors import Processes
+from twin.inference.fleet.executors import Processes
 
 
 def given(work: Callable[[float], float]) -> Callable[[float], float]:

@@ -10,9 +10,9 @@ import torch
 
 from twin.arrays import Array, like, namespace
 from twin.error import ForwardError
-from twin.inference.amortised import Decoder, fit_guide, numbers, weigh_guide
-from twin.inference.amortised_ladder import Units, find_peaks, refine
 from twin.inference.evidence import Evidence, blurred, measured, shifted
+from twin.inference.units.amortised import Decoder, fit_guide, numbers, weigh_guide
+from twin.inference.units.amortised_ladder import Units, find_peaks, refine
 from twin.model import Coordinate, Observable
 from twin.priors import HalfNormal, LogNormal, Normal, Prior
 from twin.space import Floats, Parameter, Space

@@ -17,16 +17,16 @@ from twin.inference import _arviz
 from twin.inference.checks import check_predictive
 from twin.inference.comparison import compare
 from twin.inference.density import density_of
-from twin.inference.design import Candidate, carried_over, imagined, rank
 from twin.inference.discrepancy import Discrepancy
-from twin.inference.information import information
+from twin.inference.identifiability.design import Candidate, carried_over, imagined, rank
+from twin.inference.identifiability.information import information
 from twin.inference.ladder import sample_ladder
 from twin.inference.likelihood import Likelihood
 from twin.inference.noise import StudentT
 from twin.inference.nuts_numpyro import sample_nuts
 from twin.inference.posterior import assemble
 from twin.inference.sample import Sample
-from twin.inference.units import Units, solve_units
+from twin.inference.units.solve import Units, solve_units
 from twin.model import Coordinate, Observable
 from twin.priors import HalfNormal, Normal
 from twin.space import Floats, Parameter, Space

@@ -8,7 +8,7 @@ import pytest
 
 from twin.inference.checks import bfmi, check_predictive, edge_mass, run_checks
 from twin.inference.likelihood import Likelihood
-from twin.inference.summary import contraction, summarise
+from twin.inference.report.summary import contraction, summarise
 from twin.inference.treatment import Treatment
 from twin.priors import Beta, HalfNormal, LogNormal, Normal, Uniform
 from twin.space import Parameter

@@ -5,9 +5,9 @@ import pytest
 
 from twin.experiment import Experiment
 from twin.forward import Fixed
-from twin.inference.information import cramer_rao
+from twin.inference.identifiability.information import cramer_rao
 from twin.inference.likelihood import Likelihood
-from twin.inference.units import Units, solve_units
+from twin.inference.units.solve import Units, solve_units
 from twin.model import Forward
 from twin.models.battery_circuit import PRESETS
 from twin.space import Floats

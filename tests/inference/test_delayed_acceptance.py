@@ -9,7 +9,7 @@ from twin.arrays import Array
 from twin.inference._arviz import ess_bulk
 from twin.inference.delayed_acceptance import sample_delayed
 from twin.inference.density import LogDensity
-from twin.inference.laplace import sample_laplace
+from twin.inference.rungs.laplace import sample_laplace
 from twin.priors import Normal
 from twin.space import Floats, Parameter, Space
 

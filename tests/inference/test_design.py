@@ -10,8 +10,8 @@ from scipy.special import logsumexp
 
 from twin.arrays import Array, like, namespace
 from twin.experiment import Experiment
-from twin.inference.design import Candidate, carried_over, imagined, rank
-from twin.inference.directions import Direction
+from twin.inference.identifiability.design import Candidate, carried_over, imagined, rank
+from twin.inference.identifiability.directions import Direction
 from twin.inference.likelihood import Likelihood
 from twin.model import Coordinate, Forward, Observable
 from twin.priors import HalfNormal, LogNormal, Normal

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from twin.inference.directions import Direction, directions, movement, significant
-from twin.inference.identifiability_words import headline, warnings
-from twin.inference.information import spectrum
+from twin.inference.identifiability.directions import Direction, directions, movement, significant
+from twin.inference.identifiability.information import spectrum
+from twin.inference.identifiability.words import headline, warnings
 
 
 def test_equally_well_known_directions_are_named_by_few_parameters_each() -> None:

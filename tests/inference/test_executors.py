@@ -14,8 +14,8 @@ import pytest
 from distributed import Client, LocalCluster
 from working import broken, deadly, given, marking, slow
 
-from twin.inference.executor_dask import Dask
-from twin.inference.executors import Executor, Failed, Here, Processes
+from twin.inference.fleet.executor_dask import Dask
+from twin.inference.fleet.executors import Executor, Failed, Here, Processes
 
 TASKS = list(enumerate([4.0, 9.0, -1.0, 16.0]))
 RIGHT = {0: 2.0, 1: 3.0, 3: 4.0}

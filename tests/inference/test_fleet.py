@@ -9,13 +9,13 @@ import pytest
 
 from twin.experiment import Experiment
 from twin.inference.density import density_of
-from twin.inference.laplace import sample_laplace
 from twin.inference.likelihood import Likelihood
-from twin.inference.rungs import Effort
-from twin.inference.unit_door import UnitData, admit, unit_data
-from twin.inference.unit_likelihood import of_rows, one_unit
-from twin.inference.unit_nuts import ChainSettings
-from twin.inference.units import UnitAnswer, Units, solve_units
+from twin.inference.rungs.laplace import sample_laplace
+from twin.inference.rungs.cheap import Effort
+from twin.inference.units.door import UnitData, admit, unit_data
+from twin.inference.units.likelihood import of_rows, one_unit
+from twin.inference.units.nuts import ChainSettings
+from twin.inference.units.solve import UnitAnswer, Units, solve_units
 from twin.model import Forward
 
 COUNT, SEEN = 40, 5

@@ -15,10 +15,10 @@ from twin.experiment import Experiment
 from twin.forward import Fixed, Wrapped
 from twin.inference.discrepancy import Discrepancy
 from twin.inference.likelihood import Likelihood
-from twin.inference.unit_density import UnitDensity
-from twin.inference.unit_door import admit, unit_data
-from twin.inference.unit_likelihood import Row, of_rows
-from twin.inference.units import Units, solve_units
+from twin.inference.units.density import UnitDensity
+from twin.inference.units.door import admit, unit_data
+from twin.inference.units.likelihood import Row, of_rows
+from twin.inference.units.solve import Units, solve_units
 from twin.model import Forward, Model
 from twin.models import catalogue
 from twin.space import Floats

@@ -13,9 +13,9 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from twin.case_studies.benchmarks.browser import browser, chromium
-from twin.inference.fleet_page import write_fleet_page
-from twin.inference.fleet_records import FleetAlarm, FleetLimit, FleetPage, FleetParameter, FleetUnit
-from twin.inference.remaining import Remaining
+from twin.inference.fleet.page import write_fleet_page
+from twin.inference.fleet.page_units import FleetAlarm, FleetLimit, FleetPage, FleetParameter, FleetUnit
+from twin.inference.monitor.remaining import Remaining
 
 Open = Callable[..., Page]
 HOSTILE = (

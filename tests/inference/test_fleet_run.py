@@ -18,13 +18,13 @@ from decaying import cell, fleet, own_pieces, pieces, spoiled
 from distributed import Client, LocalCluster
 from jax.experimental.compilation_cache import compilation_cache
 
-from twin.inference.executor_dask import Dask
-from twin.inference.executors import Executor, Failed, Here, Processes
-from twin.inference.fleet import Progress, run_fleet
-from twin.inference.fleet_piece import Piece
-from twin.inference.fleet_record import Record, records_of
-from twin.inference.fleet_solve import Fleet
-from twin.inference.fleet_store import read_store
+from twin.inference.fleet.executor_dask import Dask
+from twin.inference.fleet.executors import Executor, Failed, Here, Processes
+from twin.inference.fleet.piece import Piece
+from twin.inference.fleet.record import Record, records_of
+from twin.inference.fleet.run import Progress, run_fleet
+from twin.inference.fleet.solve import Fleet
+from twin.inference.fleet.store import read_store
 
 UNITS, SIZE = 30, 4
 SCRIPT = Path(__file__).parents[1] / "importable" / "fleet_run.py"

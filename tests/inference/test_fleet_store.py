@@ -9,8 +9,8 @@ from decaying import cell, fleet, likelihood, pieces
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twin.inference.fleet_piece import Key, Piece, objection, shares
-from twin.inference.fleet_plan import (
+from twin.inference.fleet.piece import Key, Piece, objection, shares
+from twin.inference.fleet.plan import (
     ENOUGH,
     SPAN,
     ChunkPlan,
@@ -23,10 +23,10 @@ from twin.inference.fleet_plan import (
     newest,
     unfinished,
 )
-from twin.inference.fleet_record import Record, moments, records_of, refusal, schema_of
-from twin.inference.fleet_solve import Name, record_of
-from twin.inference.fleet_store import append, open_store, read_store, with_plan
-from twin.inference.units import UnitAnswer
+from twin.inference.fleet.record import Record, moments, records_of, refusal, schema_of
+from twin.inference.fleet.solve import Name, record_of
+from twin.inference.fleet.store import append, open_store, read_store, with_plan
+from twin.inference.units.solve import UnitAnswer
 
 ABOUT = {"model": "decay", "seed": 0}
 SPACE = likelihood().space

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from twin.inference.fleet_record import ACCEPTED, DOUBTFUL, Record, refusal
-from twin.inference.fleet_watch import UnitHistory, Watched, evidence_of, histories, history_of
-from twin.inference.monitor import Monitor
-from twin.inference.monitor_record import Rules
-from twin.inference.self_starting import SelfStarting
+from twin.inference.fleet.record import ACCEPTED, DOUBTFUL, Record, refusal
+from twin.inference.fleet.watch import UnitHistory, Watched, evidence_of, histories, history_of
+from twin.inference.monitor.monitor import Monitor
+from twin.inference.monitor.record import Rules
+from twin.inference.monitor.self_starting import SelfStarting
 from twin.priors import LogNormal, Normal
 from twin.space import Floats, Parameter, Space
 

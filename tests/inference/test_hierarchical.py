@@ -10,21 +10,21 @@ from scipy import stats
 
 from twin.arrays import Array, like
 from twin.experiment import Experiment
-from twin.inference import _arviz, hierarchical
-from twin.inference.conditional import Conditional
+from twin.inference import _arviz
 from twin.inference.density import Whitening
-from twin.inference.hierarchical import pool_units
 from twin.inference.likelihood import Likelihood
-from twin.inference.pool_nuts import Drawn, PoolChains, PoolSampler
-from twin.inference.pooled import Pooled
-from twin.inference.pooled_checks import check_pooled
-from twin.inference.pooling import Law, Pooling
-from twin.inference.refined_evidence import refined
-from twin.inference.two_stage import pool_answers
-from twin.inference.unit_door import UnitData, admit
-from twin.inference.unit_evidence import Evidence, no_evidence
-from twin.inference.unit_likelihood import Row
-from twin.inference.units import UnitAnswer, Units, solve_units
+from twin.inference.pooling.checks import check_pooled
+from twin.inference.pooling.conditional import Conditional
+from twin.inference.pooling.evidence import Evidence, no_evidence
+from twin.inference.pooling.hierarchical import pool_units
+from twin.inference.pooling.law import Law, Pooling, hierarchical
+from twin.inference.pooling.nuts import Drawn, PoolChains, PoolSampler
+from twin.inference.pooling.pooled import Pooled
+from twin.inference.pooling.refined_evidence import refined
+from twin.inference.pooling.two_stage import pool_answers
+from twin.inference.units.door import UnitData, admit
+from twin.inference.units.likelihood import Row
+from twin.inference.units.solve import UnitAnswer, Units, solve_units
 from twin.model import Coordinate, Observable
 from twin.priors import HalfNormal, Normal
 from twin.space import Floats, Parameter, Space

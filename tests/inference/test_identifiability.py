@@ -11,18 +11,18 @@ import pytest
 from twin.arrays import Array, like, namespace
 from twin.case_studies.forwards import forward_of
 from twin.experiment import Experiment
-from twin.inference.design import Candidate
-from twin.inference.directions import directions, in_words, movement
 from twin.inference.discrepancy import Discrepancy
-from twin.inference.identifiability import identify
-from twin.inference.identifiability_words import remarks
-from twin.inference.information import (
+from twin.inference.identifiability.design import Candidate
+from twin.inference.identifiability.directions import directions, in_words, movement
+from twin.inference.identifiability.identify import identify
+from twin.inference.identifiability.information import (
     contraction,
     correlation,
     covariance,
     cramer_rao,
     information,
 )
+from twin.inference.identifiability.words import remarks
 from twin.inference.likelihood import Likelihood
 from twin.inference.noise import StudentT
 from twin.inference.treatment import Treatment

@@ -15,14 +15,14 @@ from twin.arrays import Array, like, namespace
 from twin.experiment import Experiment
 from twin.inference.checks import run_checks
 from twin.inference.density import density_of
-from twin.inference.design import Candidate, imagined, rank
 from twin.inference.held_out import held_out_error
-from twin.inference.identifiability import identify
+from twin.inference.identifiability.design import Candidate, imagined, rank
+from twin.inference.identifiability.identify import identify
 from twin.inference.ladder import sample_ladder
 from twin.inference.likelihood import Likelihood
 from twin.inference.posterior import assemble, describe
-from twin.inference.report_tables import setup
-from twin.inference.units import Units, solve_units
+from twin.inference.report.tables import setup
+from twin.inference.units.solve import Units, solve_units
 from twin.model import Coordinate, Forward, Observable, known_errors
 from twin.priors import HalfNormal, Normal
 from twin.space import Floats, Parameter, Space

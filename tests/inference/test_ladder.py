@@ -10,8 +10,8 @@ from twin.arrays import Array, namespace
 from twin.inference._arviz import psis
 from twin.inference.density import LogDensity
 from twin.inference.ladder import sample_ladder
-from twin.inference.pareto import khat_limit, smooth
-from twin.inference.split_t import Bend, SplitT, draw, joined, log_density, points
+from twin.inference.rungs.pareto import khat_limit, smooth
+from twin.inference.rungs.split_t import Bend, SplitT, draw, joined, log_density, points
 from twin.priors import Normal
 from twin.space import Floats, Parameter, Space
 

@@ -17,10 +17,10 @@ from twin.experiment import Experiment
 from twin.inference import low_rank
 from twin.inference.density import density_of
 from twin.inference.discrepancy import Discrepancy
-from twin.inference.laplace import sample_laplace
 from twin.inference.likelihood import Likelihood
 from twin.inference.noise import StudentT
 from twin.inference.orthogonal import sensitivities
+from twin.inference.rungs.laplace import sample_laplace
 from twin.inference.treatment import Treatment
 
 Make = Callable[..., Experiment]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from twin.inference.mixture import fit_mixture
+from twin.inference.rungs.mixture import fit_mixture
 
 
 def test_draws_that_went_astray_do_not_count_whatever_their_weight() -> None:

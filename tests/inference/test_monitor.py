@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from twin.arrays import Array
-from twin.inference.baseline import Baseline, baseline_of
-from twin.inference.changes import SPREAD, alarmed, blank, isolated, risen, threshold_of
-from twin.inference.monitor import Monitor, advance, watch
-from twin.inference.monitor_record import Rules, State, Step
-from twin.inference.remaining import remaining
-from twin.inference.tracking import Motion, believed, later, surprise, updated
-from twin.inference.windows import Channels, Information, WindowFit
+from twin.inference.monitor.baseline import Baseline, baseline_of
+from twin.inference.monitor.changes import SPREAD, alarmed, blank, isolated, risen, threshold_of
+from twin.inference.monitor.monitor import Monitor, advance, watch
+from twin.inference.monitor.record import Rules, State, Step
+from twin.inference.monitor.remaining import remaining
+from twin.inference.monitor.tracking import Motion, believed, later, surprise, updated
+from twin.inference.monitor.windows import Channels, Information, WindowFit
 from twin.priors import Normal
 from twin.space import Floats, Parameter, Space
 

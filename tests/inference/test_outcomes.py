@@ -14,8 +14,8 @@ from twin.inference.ladder import sample_ladder
 from twin.inference.likelihood import Likelihood
 from twin.inference.outcomes import Outcome, not_informed, outcomes
 from twin.inference.posterior import Posterior, assemble
-from twin.inference.report_outcomes import outcomes as section
-from twin.inference.summary import summarise
+from twin.inference.report.outcomes import outcomes as section
+from twin.inference.report.summary import summarise
 from twin.model import Coordinate, Observable
 from twin.priors import Normal, Uniform
 from twin.space import Parameter, Space

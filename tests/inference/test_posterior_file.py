@@ -14,8 +14,8 @@ from twin.inference.likelihood import Likelihood
 from twin.inference.noise import StudentT
 from twin.inference.posterior import assemble
 from twin.inference.posterior_file import load, save
+from twin.inference.report.summary import summarise
 from twin.inference.sample import Sample
-from twin.inference.summary import summarise
 
 
 @pytest.fixture(scope="module")

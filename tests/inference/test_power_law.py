@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from twin.inference.power_law import POWERS, crossings, fits_of
+from twin.inference.monitor.power_law import POWERS, crossings, fits_of
 from twin.space import Floats
 
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from twin.inference import report
 from twin.inference.posterior import Posterior
 from twin.inference.power_scaling import CONFLICT, DELTA, NOTHING, PRIOR_DECIDES, distance, power_scaling, sensitivities
-from twin.inference.report_sensitivity import WORDS, sensitivity
-from twin.inference.summary import summarise
+from twin.inference.report.page import page as report
+from twin.inference.report.sensitivity import WORDS, sensitivity
+from twin.inference.report.summary import summarise
 from twin.priors import LogNormal, Normal, Prior, Uniform
 from twin.space import Floats, Parameter, Space
 

@@ -11,9 +11,9 @@ from scipy.stats import norm
 from twin.arrays import Array, like, namespace
 from twin.experiment import Experiment
 from twin.inference.discrepancy import Discrepancy
+from twin.inference.identifiability.profiles import LIMIT, Profile, profiles
 from twin.inference.likelihood import Likelihood
 from twin.inference.noise import StudentT
-from twin.inference.profiles import LIMIT, Profile, profiles
 from twin.model import Coordinate, Observable
 from twin.priors import HalfNormal, LogNormal, Normal, Uniform
 from twin.space import Floats, Parameter, Space

@@ -13,10 +13,10 @@ import pytest
 from twin.inference.checks import run_checks
 from twin.inference.posterior import Posterior, Series
 from twin.inference.posterior_file import load, save
-from twin.inference.report import render, write_report
-from twin.inference.report_numbers import prior_text
-from twin.inference.report_words import VERDICTS
-from twin.inference.summary import summarise
+from twin.inference.report.numbers import prior_text
+from twin.inference.report.page import render, write_report
+from twin.inference.report.summary import summarise
+from twin.inference.report.words import VERDICTS
 from twin.priors import Beta, HalfNormal, LogNormal, Normal, Uniform
 from twin.space import Parameter, Space
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from twin.inference.design import Candidate
-from twin.inference.identifiability import identify
+from twin.inference.identifiability.design import Candidate
+from twin.inference.identifiability.identify import identify
 from twin.inference.likelihood import Likelihood
 from twin.inference.posterior import Posterior
 from twin.inference.posterior_file import load, save
-from twin.inference.report_identifiability import identifiability, interval_of
+from twin.inference.report.identifiability import identifiability, interval_of
 
 X = np.linspace(0.0, 3.0, 20)[:, None]
 

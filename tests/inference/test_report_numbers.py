@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from twin.inference.report_numbers import Digits, digits, given, interval, mean_and_sd, number, prior_text
+from twin.inference.report.numbers import Digits, digits, given, interval, mean_and_sd, number, prior_text
 from twin.priors import Beta, HalfNormal, LogNormal, Normal, Uniform
 from twin.space import Floats, Parameter
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from twin.inference.run_length import run_length, threshold_for
+from twin.inference.monitor.run_length import run_length, threshold_for
 
 UNCAPPED = 100.0
 

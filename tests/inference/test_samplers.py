@@ -16,11 +16,11 @@ from twin.inference import _arviz
 from twin.inference.density import LogDensity, density_of
 from twin.inference.discrepancy import Discrepancy
 from twin.inference.ladder import sample_ladder
-from twin.inference.laplace import sample_laplace
 from twin.inference.likelihood import Likelihood
-from twin.inference.modes import Modes, find_modes
 from twin.inference.nuts_numpyro import sample_nuts
 from twin.inference.pyro_engine import sample_pyro_nuts, sample_svi
+from twin.inference.rungs.laplace import sample_laplace
+from twin.inference.rungs.modes import Modes, find_modes
 from twin.inference.sample import Sample
 from twin.model import Coordinate, Observable
 from twin.priors import HalfNormal, LogNormal, Normal

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, kstest, norm
 
+from twin.inference.report.sbc import remarks, render_sbc, write_sbc
 from twin.inference.sbc import (
     Trial,
     adjusted_level,
@@ -25,7 +26,6 @@ from twin.inference.sbc import (
     uniformity,
     weighted_position,
 )
-from twin.inference.sbc_report import remarks, render_sbc, write_sbc
 from twin.space import Floats
 
 NAMES = ("slope", "offset")

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from twin.inference.baseline import Evidence
-from twin.inference.novelty import Outset, Timed
-from twin.inference.self_starting import SelfStarting, marginal
-from twin.inference.tracking import Motion
-from twin.inference.windows import Information
+from twin.inference.monitor.baseline import Evidence
+from twin.inference.monitor.novelty import Outset, Timed
+from twin.inference.monitor.self_starting import SelfStarting, marginal
+from twin.inference.monitor.tracking import Motion
+from twin.inference.monitor.windows import Information
 from twin.space import Floats
 
 P = 2

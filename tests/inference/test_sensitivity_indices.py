@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from twin.arrays import Array, namespace
+from twin.inference.identifiability.sensitivity_indices import design_of, estimate, sobol_indices
 from twin.inference.likelihood import Likelihood
-from twin.inference.sensitivity_indices import design_of, estimate, sobol_indices
 from twin.model import Forward, Observable
 from twin.priors import LogNormal, Normal, Uniform
 from twin.space import Floats, Parameter, Space

@@ -17,9 +17,9 @@ from twin.experiment import Experiment
 from twin.forward import Fixed
 from twin.inference.density import density_of
 from twin.inference.discrepancy import Discrepancy
-from twin.inference.laplace import sample_laplace
 from twin.inference.likelihood import Likelihood
 from twin.inference.noise import StudentT
+from twin.inference.rungs.laplace import sample_laplace
 from twin.inference.treatment import Treatment
 from twin.slide import STEP
 from twin.space import Floats

@@ -8,12 +8,12 @@ import pytest
 
 from twin.experiment import Experiment
 from twin.inference.likelihood import Likelihood
-from twin.inference.rungs import Effort
-from twin.inference.stream import Stream, Streaming, advance, answer, begin
-from twin.inference.stream_file import load, save
-from twin.inference.stream_windows import Window, windows
-from twin.inference.unit_door import UnitData
-from twin.inference.units import Units, solve_units
+from twin.inference.rungs.cheap import Effort
+from twin.inference.stream.advance import Stream, Streaming, advance, answer, begin
+from twin.inference.stream.file import load, save
+from twin.inference.stream.windows import Window, windows
+from twin.inference.units.door import UnitData
+from twin.inference.units.solve import Units, solve_units
 from twin.space import Floats
 
 WINDOWS, READINGS = 50, 6

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from twin.inference.stream_moves import Fitted, Law, fitted, memory, moved, placed
-from twin.inference.stream_path import Paths, links_of, path_of, whitened
+from twin.inference.stream.moves import Fitted, Law, fitted, memory, moved, placed
+from twin.inference.stream.path import Paths, links_of, path_of, whitened
 from twin.space import Floats
 
 N, WINDOWS = 2048, 6

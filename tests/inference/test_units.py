@@ -7,11 +7,11 @@ import pytest
 
 from twin.experiment import Experiment
 from twin.inference.density import density_of
-from twin.inference.laplace import sample_laplace
 from twin.inference.likelihood import Likelihood
-from twin.inference.rungs import Effort
-from twin.inference.unit_nuts import ChainSettings
-from twin.inference.units import UnitAnswer, Units, solve_units
+from twin.inference.rungs.laplace import sample_laplace
+from twin.inference.rungs.cheap import Effort
+from twin.inference.units.nuts import ChainSettings
+from twin.inference.units.solve import UnitAnswer, Units, solve_units
 from twin.space import Floats
 
 COUNT, POINTS = 12, 30

@@ -13,10 +13,10 @@ from twin.experiment import Experiment
 from twin.inference.checks import run_checks
 from twin.inference.comparison import Comparison, compare, smoothed, true_log_likelihood
 from twin.inference.density import density_of
-from twin.inference.laplace import sample_laplace
 from twin.inference.likelihood import Likelihood
 from twin.inference.noise import StudentT
 from twin.inference.posterior import assemble
+from twin.inference.rungs.laplace import sample_laplace
 from twin.inference.sample import Sample
 from twin.inference.treatment import Treatment
 from twin.inference.verdict import Case, Diligence, Solve, verify

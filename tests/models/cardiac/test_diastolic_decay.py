@@ -9,7 +9,7 @@ import pytest
 
 from twin.experiment import Experiment
 from twin.inference.likelihood import Likelihood
-from twin.inference.units import Units, solve_units
+from twin.inference.units.solve import Units, solve_units
 from twin.models.cardiac.beats import find_beats
 from twin.models.cardiac.diastole import decays, ejection_time, pressures
 from twin.models.cardiac.waveform import Waveform

@@ -1,0 +1,1 @@
+"""Thousands of units: pieces in, a store of checked posteriors out."""

@@ -1,0 +1,1 @@
+"""One unit watched: windows in; changes, limits and alarms out."""

@@ -1,0 +1,1 @@
+"""Self-contained pages about posteriors and their calibration."""

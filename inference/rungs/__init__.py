@@ -1,0 +1,1 @@
+"""The ladder's cheap rungs: modes, importance samples, mixtures."""

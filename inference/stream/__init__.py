@@ -1,0 +1,1 @@
+"""A posterior carried from window to window by particles."""

@@ -1,0 +1,1 @@
+"""Many units at once through the ladder."""
