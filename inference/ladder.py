@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from twin.inference.density import LogDensity, prior_whitening
 from twin.inference.nuts_numpyro import sample_nuts
+from twin.inference.rungs.cheap import Effort, climb_rungs
 from twin.inference.rungs.laplace import equal_draws, local_of, peaks_of, target_of
 from twin.inference.rungs.modes import find_modes
-from twin.inference.rungs.cheap import Effort, climb_rungs
 from twin.inference.sample import Sample
 
 CHAINS = 4

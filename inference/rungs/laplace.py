@@ -10,10 +10,10 @@ import time
 import numpy as np
 
 from twin.inference.density import LogDensity, Whitening, prior_whitening
+from twin.inference.rungs.cheap import Peaks, first_proposal
 from twin.inference.rungs.importance import resample, weigh
 from twin.inference.rungs.modes import Modes, find_modes
 from twin.inference.rungs.ridge import Local
-from twin.inference.rungs.cheap import Peaks, first_proposal
 from twin.inference.rungs.split_t import Rows, Target, points
 from twin.inference.sample import Sample
 from twin.space import Floats

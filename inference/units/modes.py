@@ -7,8 +7,8 @@ the same unit are dropped; what remains is polished by Newton's method, whose He
 import numpy as np
 import numpy.typing as npt
 
-from twin.inference.rungs.modes import FLATTEST
 from twin.inference.rungs.cheap import Peaks
+from twin.inference.rungs.modes import FLATTEST
 from twin.inference.rungs.split_t import Rows
 from twin.inference.units.climb import FIRST_DAMPING, Climb, Climbers, run
 from twin.inference.units.likelihood import Data

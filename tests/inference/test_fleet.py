@@ -10,8 +10,8 @@ import pytest
 from twin.experiment import Experiment
 from twin.inference.density import density_of
 from twin.inference.likelihood import Likelihood
-from twin.inference.rungs.laplace import sample_laplace
 from twin.inference.rungs.cheap import Effort
+from twin.inference.rungs.laplace import sample_laplace
 from twin.inference.units.door import UnitData, admit, unit_data
 from twin.inference.units.likelihood import of_rows, one_unit
 from twin.inference.units.nuts import ChainSettings

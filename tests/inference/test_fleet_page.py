@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from twin.case_studies.fleet_demo_page import demo_page
+from twin.inference.fleet import page_data as data_module
 from twin.inference.fleet.page import render_fleet, source, write_fleet_page
 from twin.inference.fleet.page_data import fleet_data, thinned
 from twin.inference.fleet.page_units import FleetAlarm, FleetLimit, FleetPage, FleetParameter
-from twin.inference.fleet.run import page_data as data_module
 from twin.inference.monitor.remaining import Remaining
 
 

@@ -13,11 +13,12 @@ from twin.experiment import Experiment
 from twin.inference import _arviz
 from twin.inference.density import Whitening
 from twin.inference.likelihood import Likelihood
+from twin.inference.pooling import hierarchical
 from twin.inference.pooling.checks import check_pooled
 from twin.inference.pooling.conditional import Conditional
 from twin.inference.pooling.evidence import Evidence, no_evidence
 from twin.inference.pooling.hierarchical import pool_units
-from twin.inference.pooling.law import Law, Pooling, hierarchical
+from twin.inference.pooling.law import Law, Pooling
 from twin.inference.pooling.nuts import Drawn, PoolChains, PoolSampler
 from twin.inference.pooling.pooled import Pooled
 from twin.inference.pooling.refined_evidence import refined

@@ -13,7 +13,7 @@ from scipy.stats import norm
 
 from twin.inference.posterior import Posterior
 from twin.inference.power_scaling import CONFLICT, DELTA, NOTHING, PRIOR_DECIDES, distance, power_scaling, sensitivities
-from twin.inference.report.page import page as report
+from twin.inference.report import page as report
 from twin.inference.report.sensitivity import WORDS, sensitivity
 from twin.inference.report.summary import summarise
 from twin.priors import LogNormal, Normal, Prior, Uniform

@@ -10,8 +10,8 @@ import pytest
 from twin.arrays import Array, like
 from twin.experiment import Experiment
 from twin.inference.likelihood import Likelihood
+from twin.inference.stream import swarm as stream_swarm
 from twin.inference.stream.advance import Info, Stream, Streaming, advance, answer, begin
-from twin.inference.stream.advance import swarm as stream_swarm
 from twin.inference.stream.moves import Moved, Work
 from twin.inference.stream.windows import Window, windows
 from twin.model import Coordinate, Observable

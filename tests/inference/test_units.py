@@ -8,8 +8,8 @@ import pytest
 from twin.experiment import Experiment
 from twin.inference.density import density_of
 from twin.inference.likelihood import Likelihood
-from twin.inference.rungs.laplace import sample_laplace
 from twin.inference.rungs.cheap import Effort
+from twin.inference.rungs.laplace import sample_laplace
 from twin.inference.units.nuts import ChainSettings
 from twin.inference.units.solve import UnitAnswer, Units, solve_units
 from twin.space import Floats
