@@ -67,12 +67,19 @@ class Block:
         """Whether the forward map's error slides along its curve."""
         return self.ahead is not None
 
+    @property
+    def places(self) -> Array:
+        """Where the forward map is asked: the abscissae (n, d), and one beyond the end for a slide (n + 1, d)."""
+        return and_beyond(self.x) if self.slides else self.x
+
+    def seen(self, y: Array) -> Curve:
+        """Its predictions and their slide, of all that the forward map gives at ``places``."""
+        y = self.observed(y)
+        return Curve(y, None) if self.ahead is None else Curve(y[..., :-1, :], slide_along(y, self.ahead))
+
     def curve(self, forward: Forward, theta: Array) -> Curve:
         """What the forward map predicts of the experiment at θ (*batch, p)."""
-        if self.ahead is None:
-            return Curve(self.observed(forward(theta, self.c, self.x)), None)
-        y = self.observed(forward(theta, self.c, and_beyond(self.x)))
-        return Curve(y[..., :-1, :], slide_along(y, self.ahead))
+        return self.seen(forward(theta, self.c, self.places))
 
 
 def require_fit(forward: Forward, experiment: Experiment) -> None:

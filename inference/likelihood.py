@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from array_api_compat import is_jax_array
 
 from twin.arrays import Array, concrete, like, namespace
 from twin.experiment import Experiment
@@ -27,6 +28,7 @@ from twin.inference.discrepancy import Discrepancy
 from twin.inference.errors import Errors, Outputs, with_patterns
 from twin.inference.noise import Gaussian, Noise
 from twin.inference.patterns import Patterns, coefficient_space, discrepancy_patterns, error_patterns, sampled
+from twin.inference.together import alike, curves
 from twin.inference.treatment import Treatment
 from twin.model import Forward
 from twin.space import Floats, Space
@@ -110,6 +112,11 @@ class Likelihood:
     def links(self) -> Links:
         """Which of the measured values' errors do."""
         return autoregression.links(self.order, np.concatenate([b.mask.ravel() for b in self.blocks]))
+
+    @cached_property
+    def together(self) -> bool:
+        """Whether one compiled program predicts all experiments."""
+        return alike(self.forward, self.blocks)
 
     @property
     def measured(self) -> Measured:
@@ -239,6 +246,8 @@ class Likelihood:
     def _curves(self, theta: Array, predicted: tuple[Array, ...] | None = None) -> tuple[Curve, ...]:
         """What the forward map predicts, or is said to; a slide is always that of its own curve."""
         own, counted = theta[..., : len(self.forward.space)], self.surrogate_error is not Treatment.NONE
+        if predicted is None and is_jax_array(theta) and self.together:
+            return curves(self.forward, self.blocks, own)
         found = []
         for i, block in enumerate(self.blocks):
             asked = predicted is None or (counted and block.slides)

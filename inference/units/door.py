@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
 from twin.arrays import Array
@@ -16,6 +15,7 @@ from twin.experiment import Experiment
 from twin.inference.blocks import Block, prepare, require_fit
 from twin.inference.likelihood import Likelihood
 from twin.inference.rungs.split_t import Rows
+from twin.inference.together import traceable
 from twin.inference.units.likelihood import Row, Tables
 from twin.model import Forward
 from twin.slide import Ahead
@@ -181,15 +181,11 @@ def _require_abscissae(forward: Forward, own: Experiment) -> None:
 
 def _require_traceable(forward: Forward, theta: Floats, blocks: Sequence[Block]) -> None:
     """ValueError for a forward map that looks at values of conditions or abscissae while it is compiled."""
-    for block in blocks:
-        try:
-            with jax.enable_x64(True):
-                jax.eval_shape(lambda *arrays: forward(*arrays), theta, block.c, block.x)
-        except (TypeError, IndexError, AttributeError) as error:
-            raise ValueError(
-                "units with conditions or abscissae of their own: this forward map looks at their values, so that one "
-                "program cannot serve all units; give units shared ones, or calibrate them one by one"
-            ) from error
+    if not all(traceable(forward, theta, block.c, block.x) for block in blocks):
+        raise ValueError(
+            "units with conditions or abscissae of their own: this forward map looks at their values, so that one "
+            "program cannot serve all units; give units shared ones, or calibrate them one by one"
+        )
 
 
 def _stacked(blocks: Sequence[Block]) -> Row:

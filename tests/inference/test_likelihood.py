@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -127,6 +127,38 @@ def full(decay: Any, make_experiment: Make, noise: object) -> tuple[Likelihood, 
     gap = Discrepancy({"voltage": 0.01}, Matern32(0.3))
     likelihood = Likelihood(decay(0.001, 0.002), [masked, second], noise=noise, discrepancy=gap)  # type: ignore[arg-type]
     return likelihood, likelihood.space.draw(12, seed=4).reshape(3, 4, -1)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A forward map that remembers how often it was asked; ``looking`` makes it look at the conditions' values."""
+
+    of: Any
+    looking: bool = False
+    asked: list[int] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.of, name)
+
+    def __call__(self, theta: Any, c: Any, x: Any) -> Any:
+        self.asked.append(len(x))
+        return self.of(theta, np.asarray(c) if self.looking else c, x)
+
+
+@pytest.mark.parametrize("looking", [False, True])
+def test_experiments_of_unequal_length_are_compiled_as_one_where_conditions_may_be_traced(
+    decay: Any, make_experiment: Make, looking: bool
+) -> None:
+    every = [make_experiment(f"e{n}", rate=0.1 * n, n=n, observables=BOTH) for n in (4, 11, 7)]
+    counted = Counted(decay(0.001, 0.002), looking)
+    likelihood = Likelihood(counted, every)
+    theta = likelihood.space.draw(3, seed=1)
+    expected = likelihood.log_prob(theta)
+    assert likelihood.together is not looking
+    counted.asked.clear()
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(jax.jit(likelihood.log_prob)(jnp.asarray(theta)), expected, rtol=1e-12)
+    assert counted.asked == ([4, 11, 7] if looking else [11])
 
 
 @pytest.mark.parametrize("noise", [Gaussian(), StudentT(4.0)])
