@@ -1,6 +1,6 @@
 """The measured LG M50 from 0.1C to 2C, where it warms by 30 K: a porous cell with a temperature of its own.
 
-``python -m twin.case_studies.battery_warm --out runs/warm [--ambient 25,0,10,45] [--seed 1]``
+``python -m twin.case_studies.battery_warm --out runs/warm [--ambient 25,0,10,45] [--sampler ladder]``
 
 Data: W. D. Widanage, Simscape Battery Library (MIT); cell and parameters: Chen et al. 2020. At each ambient temperature
 all rates are calibrated together, voltage and can temperature, and once more without 1C, which is then predicted.
@@ -32,7 +32,7 @@ UNSEEN = "1"
 PRESET = "soh9"
 
 
-def study_of(ambient: str, rates: tuple[str, ...], out: Path, seed: int) -> Study:
+def study_of(ambient: str, rates: tuple[str, ...], out: Path, seed: int, sampler: str = "ladder") -> Study:
     """The calibration as the command line would run it."""
     return Study(
         model="battery_dfn",
@@ -41,12 +41,13 @@ def study_of(ambient: str, rates: tuple[str, ...], out: Path, seed: int) -> Stud
         select={"T_amb_C": (ambient,), "c_rate": rates, "step": ("discharge",)},
         column={"T_cell": "T_cell_mid_C"},
         by="c_rate",
+        sampler=sampler,
         seed=seed,
         out=out,
     )
 
 
-def calibrated(ambient: str, rates: tuple[str, ...], out: Path, seed: int) -> calibration.Calibration:
+def calibrated(ambient: str, rates: tuple[str, ...], out: Path, seed: int, sampler: str) -> calibration.Calibration:
     """A calibration and its folder; one that an earlier run finished with this seed is read."""
     say(f"--- {ambient} °C: {', '.join(rates)}")
     if (out / "summary.json").exists():
@@ -54,7 +55,7 @@ def calibrated(ambient: str, rates: tuple[str, ...], out: Path, seed: int) -> ca
         if summary["seed"] == seed:
             say(f"read from {out}")
             return calibration.Calibration(posterior_file.load(out / "posterior.nc"), summary)
-    study = study_of(ambient, rates, out, seed)
+    study = study_of(ambient, rates, out, seed, sampler)
     done = calibration.calibrate(study, say)
     calibration.write(done, study)
     return done
@@ -99,14 +100,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/warm"))
     parser.add_argument("--ambient", default=",".join(RATES))
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sampler", default="ladder", help="as of twin calibrate")
     options = parser.parse_args()
     require_writable(options.out)
     rows, parts, told = [], [], {}
     for ambient in options.ambient.split(","):
         rates = RATES[ambient]
-        together = calibrated(ambient, rates, options.out / f"{ambient}C", options.seed)
+        together = calibrated(ambient, rates, options.out / f"{ambient}C", options.seed, options.sampler)
         kept = tuple(rate for rate in rates if rate != UNSEEN)
-        without = calibrated(ambient, kept, options.out / f"{ambient}C-without", options.seed)
+        without = calibrated(ambient, kept, options.out / f"{ambient}C-without", options.seed, options.sampler)
         asked = study_of(ambient, (UNSEEN,), options.out, options.seed)
         unseen = predict_unseen(without, asked, options.seed)
         rows.append(row_of(ambient, together, unseen))

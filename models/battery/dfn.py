@@ -26,6 +26,9 @@ from twin.training.recipe import Recipe
 
 ABSENT = {"R0": 0.0}
 """What a preset without the parameter has, where it is not nominal."""
+WALL = 0.02
+"""Stoichiometries this near to 0 or 1 at the start are not answered: the exchange current density vanishes there, a full
+negative electrode plates lithium, and the first reading is off by up to 0.1 V."""
 AT_ONCE = 1024
 
 
@@ -137,10 +140,10 @@ class PorousCell:
             raise ValueError(f"the data run to {last:g} s, the surrogate at this C-rate only to {end:g} s; cut them")
 
     def simulate(self, theta: Floats, c: Floats, x: Floats) -> Floats:
-        """PyBaMM's DFN at the reference's mesh (b, n, q); NaN after the cut-off and for impossible starts."""
+        """PyBaMM's DFN at the reference's mesh (b, n, q); NaN after the cut-off and for starts too near a wall."""
         drawn = self.drawn(theta, c)
         starts = [np.broadcast_to(v, len(theta)) for v in (drawn.stoichiometry_n, drawn.stoichiometry_p)]
-        possible = np.all([(start > 0) & (start < 1) for start in starts], axis=0)
+        possible = np.all([(start > WALL) & (start < 1 - WALL) for start in starts], axis=0)
         found = np.full((len(theta), len(x), len(self.observables)), np.nan)
         if possible.any():
             found[possible] = pybamm_reference.solve(self.reference, self.drawn(theta[possible], c), x[:, 0], None)
