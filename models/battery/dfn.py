@@ -27,8 +27,8 @@ from twin.training.recipe import Recipe
 ABSENT = {"R0": 0.0}
 """What a preset without the parameter has, where it is not nominal."""
 WALL = 0.02
-"""Stoichiometries this near to 0 or 1 at the start are not answered: the exchange current density vanishes there, a full
-negative electrode plates lithium, and the first reading is off by up to 0.1 V."""
+"""Stoichiometries this near to 0 or 1 at the start are not answered: the exchange current density vanishes there, a
+full negative electrode plates lithium, and the first reading is off by up to 0.1 V."""
 AT_ONCE = 1024
 
 
