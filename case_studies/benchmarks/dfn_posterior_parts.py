@@ -94,9 +94,7 @@ def rows_of(parts: Parts) -> list[Row]:
         mean, sd = estimate(parts, *way)
         moved, ratio = (mean - own) / scale, float((sd / scale).max())
         named = {name: f"{move:+.2f}" for name, move in zip(soh6.space.names, moved, strict=True)}
-        rows.append(
-            {"what": what, **named, "largest": float(np.abs(moved).max()), "sd ratio": float((sd / scale).max())}
-        )
+        rows.append({"what": what, **named, "largest": float(np.abs(moved).max()), "sd ratio": ratio})
     return rows
 
 
