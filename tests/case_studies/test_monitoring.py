@@ -58,7 +58,8 @@ class Squares:
 
         noise = (coordinates.u(np.append(forward.space.nominal, NOISE)[None]) * coordinates.width)[0, -1]
         found = least_squares(away, np.zeros(len(forward.space)))
-        root = np.linalg.cholesky(np.linalg.inv(found.jac.T @ found.jac))
+        slopes = np.asarray(found.jac)
+        root = np.linalg.cholesky(np.linalg.inv(slopes.T @ slopes))
         both = np.concatenate([DRAWS, -DRAWS])
         u = np.concatenate([found.x + both[:, :-1] @ root.T, noise + both[:, -1:] / np.sqrt(2 * len(y))], axis=1)
         weights = np.full(len(u), -np.log(len(u)))
@@ -166,7 +167,13 @@ def test_rows_left_out_are_counted_and_the_files_are_those_of_the_interface(
 ) -> None:
     out, found, _ = runs
     assert found[2][1]["fleet"]["3"]["masked_rows"] == found[2][1]["masked_rows"] == DAYS // 7
-    assert sorted(path.name for path in out.iterdir()) == ["alarms.jsonl", "fleet.html", "store", "summary.json"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        ".lock",
+        "alarms.jsonl",
+        "fleet.html",
+        "store",
+        "summary.json",
+    ]
     last = found[2][1]["fleet"]["3"]["parameters"]["Q"]
     assert last["q05"] < last["mean"] < last["q95"]
     assert abs(last["mean"] - 2.9) < 0.25
@@ -193,4 +200,4 @@ def test_a_stop_keeps_what_is_done_and_says_how_to_go_on(
         said = capsys.readouterr().err
         assert why in said
         assert "of 10 windows are done and kept" in said
-        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["store"]
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [".lock", "store"]
