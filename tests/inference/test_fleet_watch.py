@@ -146,8 +146,15 @@ def test_a_step_is_one_change_and_the_next_one_another() -> None:
     alarms = [(k, a) for k, s in enumerate(watched(RULES, log_q).steps) for a in s.alarms if a.kind == "change"]
     assert len(alarms) == 2
     for (k, alarm), at in zip(alarms, (40, 70), strict=True):
-        assert abs(alarm.since - at) <= 1
+        assert at - 1 <= alarm.since <= at
         assert 1 <= k - at <= 3
+
+
+def test_it_takes_three_windows_to_make_a_change_however_far_they_are_off() -> None:
+    for off in (1, 2, 3):
+        log_q = faded(40, 99) - 0.15 * ((np.arange(40) >= 30) & (np.arange(40) < 30 + off))
+        alarms = [a.time for s in watched(replace(RULES, limits={}), log_q).steps for a in s.alarms]
+        assert alarms == ([32.0] if off == 3 else [])
 
 
 def test_a_steady_fade_is_news_of_a_parameter_that_does_not_wear_and_none_of_one_that_does() -> None:
