@@ -84,6 +84,13 @@ def test_a_window_most_of_whose_rows_cannot_be_read_is_refused_with_how_many(tmp
     assert sum(bool(p.refused) for p in found.pieces) == 1
 
 
+def test_a_rest_that_cannot_be_read_is_left_out_and_starts_no_window(tmp_path: Path) -> None:
+    whole, found = table_of(tmp_path, BASE).pieces[0], table_of(tmp_path, changed(1, 4, "x"))
+    assert found.masked == {whole.key: 1}
+    assert found.pieces[0].readings == whole.readings
+    assert "no rest precedes" in found.pieces[0].experiments[0].notes[0]
+
+
 @pytest.mark.parametrize(("spoilt", "read"), [(5, True), (6, False)])
 def test_at_most_half_of_a_windows_rows_may_be_left_out_whatever_their_columns(
     tmp_path: Path, spoilt: int, read: bool
@@ -154,6 +161,9 @@ def test_a_shape_is_shared_by_many_windows_or_by_none(tmp_path: Path) -> None:
     own = shape_of(found.pieces)
     assert not any(np.array_equal(own.x, p.experiments[0].x) for p in found.pieces)
     again = [[f"again{k}", *row[1:]] for k in range(2) for row in BASE[1:] if row[:2] == BASE[1][:2]]
+    own = [[f"{k}", "1", f"{t + 0.01 * k:g}", "2", f"{4.1 - 1e-3 * t:g}"] for k in range(30) for t in (10, 20, 30)]
+    rare = shape_of(table_of(tmp_path, [*BASE, *again[: len(again) // 2], *own]).pieces)
+    assert not np.array_equal(rare.x, found.pieces[0].experiments[0].x)
     common = shape_of(table_of(tmp_path, [*BASE, *again]).pieces)
     assert np.array_equal(common.x, found.pieces[0].experiments[0].x)
 

@@ -5,7 +5,9 @@ import pytest
 from scipy import stats
 
 from twin.inference.monitor.baseline import Evidence
+from twin.inference.monitor.changes import SHARE
 from twin.inference.monitor.novelty import Outset, Timed
+from twin.inference.monitor.run_length import run_length
 from twin.inference.monitor.self_starting import SelfStarting, marginal
 from twin.inference.monitor.tracking import Motion
 from twin.inference.monitor.windows import Information
@@ -119,6 +121,11 @@ def test_marginals_of_a_window_are_those_of_its_gaussian() -> None:
     found, variance = marginal(Information(precision, precision @ mean, np.zeros(1), np.zeros(()), np.zeros(1)))
     np.testing.assert_allclose(found, mean, rtol=1e-3)
     np.testing.assert_allclose(variance, [0.04, 0.09], rtol=1e-3)
+
+
+def test_all_charts_together_are_false_as_often_as_stated() -> None:
+    chart = SelfStarting((False,) * 3, size=0.8)
+    assert run_length(chart.threshold(100.0, 3), 0.8, SHARE) == pytest.approx(600.0, rel=1e-3)
 
 
 def test_a_baseline_of_two_windows_is_refused() -> None:
