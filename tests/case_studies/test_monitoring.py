@@ -22,6 +22,7 @@ from twin.inference.fleet.store import read_store
 from twin.inference.fleet.watch import Watched
 from twin.inference.units.door import UnitData
 from twin.inference.units.solve import UnitAnswer
+from twin.lock import sole_writer
 from twin.space import Floats
 
 CELLS, DAYS, FIRST = 3, 16, 13
@@ -201,3 +202,16 @@ def test_a_stop_keeps_what_is_done_and_says_how_to_go_on(
         assert why in said
         assert "of 10 windows are done and kept" in said
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [".lock", "store"]
+
+
+def test_a_second_run_meanwhile_is_refused_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "leave", _leave)
+    words = ["battery_circuit", str(days(tmp_path, 2)), "--unit", "cell", "--time", "day", "--out"]
+    monkeypatch.setattr(sys, "argv", ["twin", "monitor", *words, str(tmp_path / "out")])
+    with sole_writer(tmp_path / "out"), pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert "out: another run is writing here; wait until it has ended" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]
