@@ -13,10 +13,11 @@ import numpy as np
 
 from twin import units
 from twin.atomic import replaced
-from twin.case_studies.forwards import forward_of, with_fixed
+from twin.case_studies.forwards import forward_of, weights_of, with_fixed
 from twin.case_studies.sampling import NOISES
 from twin.experiment import Experiment
 from twin.inference.fleet.solve import Fleet
+from twin.inference.fleet.store import require_about
 from twin.inference.fleet.watch import Watched
 from twin.inference.likelihood import Likelihood
 from twin.inference.monitor.monitor import Monitor
@@ -24,12 +25,15 @@ from twin.inference.monitor.record import Rules
 from twin.inference.monitor.self_starting import LEAST, SelfStarting
 from twin.models import catalogue
 from twin.space import Space, nearest
+from twin.surrogate import read_header
 
 VALUE = re.compile(r"(?P<number>[-+0-9.eE]+)\s*(?P<unit>.*)")
 RATE, PACE = 0.05, 0.0005
 """Wear that may be met, in tenths of a parameter per window, and how much it changes its pace per √window."""
-LEAST_APART = 10.0
-"""Windows between false alarms below which a rule is no rule."""
+LEAST_APART, MOST_APART = 10.0, 1e9
+"""Windows between false alarms below and above which a rule is no rule."""
+MOST_WORN = 10.0
+"""Times its baseline that a parameter may be before it is worn; above it a per cent was meant."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,19 @@ def require_options(study: FleetStudy) -> None:
         raise ValueError(f"no noise law {study.noise!r}{nearest(study.noise, tuple(NOISES))}")
     if study.baseline < LEAST:
         raise ValueError(f"--baseline {study.baseline}: expected at least {LEAST} windows; 20 is a good number")
-    if not study.false_alarms >= LEAST_APART:
+    if not LEAST_APART <= study.false_alarms <= MOST_APART:
         raise ValueError(
-            f"--false-alarms {study.false_alarms:g}: expected at least {LEAST_APART:g} windows between false alarms"
+            f"--false-alarms {study.false_alarms:g}: expected at least {LEAST_APART:g} windows between false alarms, "
+            f"and at most {MOST_APART:g}"
         )
+    for name, share in study.limit.items():
+        if not 0 < share <= MOST_WORN or share == 1:
+            raise ValueError(
+                f"--limit {name}={share:g}: expected a share of the unit's baseline other than 1, as {name}=0.8; "
+                f"give a value with --floor or --ceiling"
+            )
+    if study.time_budget is not None and not study.time_budget >= 0:
+        raise ValueError(f"--time-budget {study.time_budget:g}: expected seconds, 0 or more")
     if study.workers is not None and study.scheduler is not None:
         raise ValueError("--workers and --scheduler: a Dask cluster has its own workers; give one of the two")
     if study.resume and not study.store.is_dir():
@@ -86,17 +99,22 @@ def require_options(study: FleetStudy) -> None:
 
 def fleet_of(study: FleetStudy, shape: Experiment) -> Fleet:
     """What is shipped to workers, and what a store keeps to."""
-    model = catalogue.model(study.model, study.preset)
     fixed = tuple(sorted(study.fix.items()))
     likelihood = partial(fleet_likelihood, study.model, study.preset, study.surrogate, fixed, study.noise, shape)
-    about = {
+    windows = {"windows like": hashlib.sha256(json.dumps(_plain(shape)).encode()).hexdigest()[:32]}
+    return Fleet(likelihood, identity_of(study) | windows, seed=study.seed)
+
+
+def identity_of(study: FleetStudy) -> dict[str, str]:
+    """What its forward map is: model, preset, the surrogate's checksum, the fixed values."""
+    model = catalogue.model(study.model, study.preset)
+    weights = weights_of(model, study.surrogate)
+    return {
         "model": model.name,
         "preset": model.preset,
-        "surrogate": "" if study.surrogate is None else hashlib.sha256(study.surrogate.read_bytes()).hexdigest(),
-        "fixed": ", ".join(f"{name}={value:g}" for name, value in fixed),
-        "windows like": hashlib.sha256(json.dumps(_plain(shape)).encode()).hexdigest()[:32],
+        "surrogate": "" if weights is None else read_header(weights).get("sha256", ""),
+        "fixed": ", ".join(f"{name}={value:.15g}" for name, value in sorted(study.fix.items())),
     }
-    return Fleet(likelihood, about, seed=study.seed)
 
 
 def fleet_likelihood(
@@ -113,7 +131,11 @@ def fleet_likelihood(
 
 
 def kept_shape(study: FleetStudy, found: Experiment) -> Experiment:
-    """The experiment that a store's windows are like: that of its first run, else ``found``, which is then kept."""
+    """The experiment that a store's windows are like: that of its first run, else ``found``, which is then kept.
+
+    ValueError for a store of another forward map, and for a file that is no experiment.
+    """
+    require_about(study.store, identity_of(study))
     path = study.store / "shape.json"
     if not path.exists():
         with replaced(path) as temporary:

@@ -1,7 +1,7 @@
 """From one measured table to the pieces of a fleet: what was measured of every unit in every time window.
 
 Nothing of a table is dropped in silence. Every row belongs to a piece; rows of a piece with cells that cannot be read
-are left out and counted, as long as they are the smaller part; a piece that cannot be read at all is refused with the
+are left out and counted, as long as they are at most half; a piece that cannot be read at all is refused with the
 reason, and so are rows of which nobody can say where they belong.
 """
 

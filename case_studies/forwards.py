@@ -20,13 +20,22 @@ def forward_of(model: Model, surrogate: Path | None = None) -> Forward:
         return model
     if not isinstance(model, Trainable):
         raise ValueError(f"{model.name}/{model.preset} has neither a closed form nor residuals to train on")
+    return load(_file(model, surrogate), model)
+
+
+def weights_of(model: Model, surrogate: Path | None = None) -> Path | None:
+    """The file that ``forward_of`` reads; None for a closed form. ValueError if there is none."""
+    return _file(model, surrogate) if isinstance(model, Trainable) and not isinstance(model, Exact) else None
+
+
+def _file(model: Trainable, surrogate: Path | None) -> Path:
     files = (surrogate,) if surrogate is not None else catalogue.shipped(model)
     if not files:
         raise ValueError(
             f"no surrogate is shipped for {model.name}/{model.preset}; train one with "
             f"'twin train {model.name} --preset {model.preset} --out FILE' and give it with --surrogate FILE"
         )
-    return load(files[0], model)
+    return files[0]
 
 
 def with_fixed(forward: Forward, values: dict[str, float]) -> Forward:

@@ -28,6 +28,7 @@ from twin.inference.fleet.store import read_store
 from twin.inference.fleet.watch import Watched, histories
 from twin.inference.monitor.monitor import Monitor
 from twin.inference.posterior import versions
+from twin.lock import sole_writer
 from twin.models import catalogue
 from twin.table import read_table
 
@@ -41,10 +42,19 @@ def monitor(study: FleetStudy, *, as_json: bool) -> Exit:
     require_options(study)
     require_folder(study.out)
     table = table_of(study)
-    shape = shape_of(table.pieces)
-    monitor_of(study, fleet_of(study, shape).likelihood())  # refuses wrong names before anything is written
-    shape = kept_shape(study, shape)
-    fleet = fleet_of(study, shape)
+    monitor_of(study, fleet_of(study, shape_of(table.pieces)).likelihood())  # refuses wrong names, with nothing written
+    with sole_writer(study.out):
+        summary, new = updated(study, table, begin)
+    if as_json:
+        console().print_json(json.dumps(summary))
+    else:
+        _print(summary, new, study.out)
+    return Exit.CHECK_FAILED if any(summary["states"][state] for state in BAD) else Exit.DONE
+
+
+def updated(study: FleetStudy, table: FleetTable, begin: float) -> tuple[dict[str, Any], Sequence[Line]]:
+    """Brings a folder up to date with a table: the summary that is now in it, and the new alarms."""
+    fleet = fleet_of(study, kept_shape(study, shape_of(table.pieces)))
     watching = monitor_of(study, fleet.likelihood())
     last = solve(study, fleet, table)
     found = findings_of(study, watching, fleet, table)
@@ -63,11 +73,7 @@ def monitor(study: FleetStudy, *, as_json: bool) -> Exit:
     with replaced(study.out / "summary.json") as temporary:
         temporary.write_text(json.dumps(summary, indent=1) + "\n")
     write_fleet_page(page_of(found, study.table.name, study.model, fleet.about["preset"]), study.out / "fleet.html")
-    if as_json:
-        console().print_json(json.dumps(summary))
-    else:
-        _print(summary, new, study.out)
-    return Exit.CHECK_FAILED if any(summary["states"][state] for state in BAD) else Exit.DONE
+    return summary, new
 
 
 def table_of(study: FleetStudy) -> FleetTable:

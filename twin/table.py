@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -263,6 +264,7 @@ def _unit_behind(name: str, column: str) -> str | None:
     return behind if behind != column and _readable(behind) else None
 
 
+@cache
 def _readable(unit: str) -> bool:
     try:
         units.parse(unit)

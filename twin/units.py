@@ -41,6 +41,7 @@ def same_dimension(unit: str, to: str) -> bool:
     return bool(given.is_compatible_with(target))
 
 
+@cache
 def parse(text: str) -> pint.Unit:
     """The unit; after ``/`` or ``_`` stand denominators, after ``*``, ``·``, ``.`` or a space numerators.
 

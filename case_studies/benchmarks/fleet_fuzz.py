@@ -12,7 +12,7 @@ import csv
 import io
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,8 @@ from twin.table import MISSING, read_table
 
 HELD = (("U_plateau", 3.74), ("bend", 2.27))
 CUT = Cut("cell", "day")
+AT_ONCE = 500
+"""Windows that are judged together."""
 WORDS = (
     "",
     "NaN",
@@ -185,13 +187,20 @@ def number(text: str) -> float:
         return float("nan")
 
 
-def door(likelihood: Likelihood, piece: Piece) -> str:
-    """Why a piece would not be solved, or the empty string."""
-    reason = objection(likelihood, piece)
-    if reason:
-        return reason
-    found = admit(likelihood, stacked(likelihood, [piece], piece.lengths, shared=False))
-    return found.refused.get(0, "")
+def turned_away(likelihood: Likelihood, pieces: Sequence[Piece]) -> int:
+    """How many pieces would not be solved, all being brought to the solver's door at once."""
+    ready = [piece for piece in pieces if not objection(likelihood, piece)]
+    if not ready:
+        return len(pieces)
+    lengths = [max(n) for n in zip(*(piece.lengths for piece in ready), strict=True)]
+    found = admit(likelihood, stacked(likelihood, ready, lengths, shared=False))
+    return len(pieces) - len(ready) + len(found.refused)
+
+
+def judged(likelihood: Likelihood, pieces: Sequence[Piece]) -> Counter[str]:
+    """Windows refused and to be solved."""
+    refused = turned_away(likelihood, pieces)
+    return Counter({"windows refused": refused, "windows to be solved": len(pieces) - refused})
 
 
 def shape() -> Experiment:
@@ -214,7 +223,7 @@ def main() -> None:
     options = parser.parse_args()
     like = shape()
     likelihood = fleet_likelihood("battery_circuit", None, None, HELD, "gaussian", like)
-    counts, pieces = Counter[str](), list[Piece]()
+    counts, pieces, waiting = Counter[str](), list[Piece](), list[Piece]()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "fuzz.csv"
         for seed in range(options.first, options.first + options.tables):
@@ -227,10 +236,13 @@ def main() -> None:
                 counts["lost"] += 1
                 say(f"table {seed}: {problem}")
             counts["rows left out and counted"] += sum(found.masked.values())
-            for piece in found.pieces:
-                counts["windows refused" if door(likelihood, piece) else "windows to be solved"] += 1
+            waiting += found.pieces
+            if len(waiting) >= AT_ONCE:
+                counts += judged(likelihood, waiting)
+                waiting = []
             if seed - options.first < options.fit:
                 pieces += [replace(piece, unit=f"{seed}/{piece.unit}") for piece in found.pieces]
+        counts += judged(likelihood, waiting)
         if options.fit:
             fleet = Fleet(partial(fleet_likelihood, "battery_circuit", None, None, HELD, "gaussian", like), {})
             for step in run_fleet(fleet, pieces, Path(folder) / "store", Here()):

@@ -7,6 +7,7 @@ chunk; no more than a few chunks are in memory. What the store holds already is 
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from twin.inference.fleet.store import Store, append, open_store, with_plan
 from twin.inference.likelihood import Likelihood
 from twin.inference.posterior import describe, versions
 from twin.inference.units.door import admit
+from twin.lock import sole_writer
 
 SIZE = 128
 """Pieces of a chunk: what a worker loses that is killed."""
@@ -54,23 +56,32 @@ def run_fleet(
 
     Plans at once and goes on as the progress is read: at the start, and after every chunk that was stored. Where that
     ends early, the same call goes on later. A piece that cannot be calibrated is stored with the reason.
+    The store is held from the plan on until the progress ends or is closed.
     ValueError for pieces that can be read only once, for one that comes twice, where the likelihood cannot be that of
-    such pieces, and for a store about something else.
+    such pieces, for a store about something else, and for one that another run holds.
     """
     if isinstance(pieces, Iterator):
         raise ValueError("fleet: pieces are read twice, and these can be read once only; give a list, or a reader")
     likelihood = fleet.likelihood()
     offered = _offered(likelihood, pieces)
     about = _about(fleet, likelihood)
-    store = open_store(folder, about)
-    todo = unfinished(store.plans, store.done, offered)
-    known = newest(store.plans, {*store.done, *todo})
-    new = [entry for key, entry in offered.items() if known.get(key) != entry.digest]
-    if new:
-        plan = Plan(about, size, chunks_of(new, size))
-        todo += [(len(store.plans), j) for j in range(len(plan.chunks))]
-        store = with_plan(store, plan)
-    return _steps(_Run(fleet, likelihood, pieces, store, tuple(todo)), executor)
+    with ExitStack() as planning:
+        planning.enter_context(sole_writer(folder))
+        store = open_store(folder, about)
+        todo = unfinished(store.plans, store.done, offered)
+        known = newest(store.plans, {*store.done, *todo})
+        new = [entry for key, entry in offered.items() if known.get(key) != entry.digest]
+        if new:
+            plan = Plan(about, size, chunks_of(new, size))
+            todo += [(len(store.plans), j) for j in range(len(plan.chunks))]
+            store = with_plan(store, plan)
+        return _held(planning.pop_all(), _Run(fleet, likelihood, pieces, store, tuple(todo)), executor)
+
+
+def _held(store: ExitStack, run: "_Run", executor: Executor) -> Iterator[Progress]:
+    """The steps, after which the store is let go."""
+    with store:
+        yield from _steps(run, executor)
 
 
 @dataclass(frozen=True, eq=False)

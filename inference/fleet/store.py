@@ -2,7 +2,7 @@
 
 Every file is written aside and moved into place, so that whatever ends a run leaves whole chunks only. What is stored
 is never changed: a piece whose data changed gets a row in a later plan, and the last row of a piece is the one that
-counts. One run at a time may write.
+counts. One run at a time may write: who plans and appends holds the folder (``twin/lock.py``).
 """
 
 import json
@@ -51,6 +51,12 @@ def open_store(folder: Path, about: Mapping[str, Any]) -> Store:
     for plan in plans:
         _require_same(folder, plan.about, json.loads(json.dumps(dict(about))))
     return Store(folder, plans)
+
+
+def require_about(folder: Path, about: Mapping[str, Any]) -> None:
+    """ValueError where a store in ``folder`` says something else of anything that ``about`` names."""
+    for plan in plans_of(folder):
+        _require_same(folder, {name: plan.about.get(name) for name in about}, about)
 
 
 def plans_of(folder: Path) -> tuple[Plan, ...]:

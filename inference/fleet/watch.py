@@ -15,13 +15,12 @@ from functools import cached_property
 import numpy as np
 
 from twin.arrays import Array
-from twin.inference.coordinates import Coordinates
-from twin.inference.density import Whitening, prior_whitening
 from twin.inference.fleet.record import DOUBTFUL, REFUSED, Record
+from twin.inference.monitor.frame import Frame
 from twin.inference.monitor.monitor import Monitor, advance, refused
 from twin.inference.monitor.record import State, Step
 from twin.inference.monitor.windows import Information
-from twin.space import Floats, Space
+from twin.space import Floats
 
 TENTH = 0.1
 """What counts as one in a watched coordinate: a tenth of the parameter."""
@@ -29,39 +28,27 @@ HALF = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
-class Watched:
-    """Coordinates w of some of a fleet's parameters, those of ``space``: u = width w.
+class Watched(Frame):
+    """Coordinates w of some of a fleet's parameters, those of ``space``: prior-whitened ones are width w.
 
     A step of 1 is a tenth of the parameter's nominal value, or a prior standard deviation where that is less.
     """
 
-    space: Space
-
-    @cached_property
-    def coordinates(self) -> Coordinates:
-        """Transforms of the space."""
-        return Coordinates(self.space)
-
-    @cached_property
-    def scale(self) -> Whitening:
-        """u -> z."""
-        return prior_whitening(self.space)
-
     @cached_property
     def width(self) -> Floats:
         """Steps of w in u (p,)."""
-        u = self.scale.inverse(self.space.unconstrain(self.space.nominal))
-        high, low = (self.coordinates.constrain(self.scale(u + side * HALF)) for side in (1.0, -1.0))
+        u, theta = super().u(self.space.nominal), super().theta
+        high, low = theta(u + HALF), theta(u - HALF)
         wanted = TENTH * np.abs(self.space.nominal) / (np.asarray(high - low) / (2 * HALF))
         return np.where(wanted > 0, np.minimum(wanted, 1.0), 1.0)
 
     def theta(self, u: Array) -> Array:
         """θ (*batch, p) of w."""
-        return self.coordinates.constrain(self.scale(u * self.width))
+        return super().theta(u * self.width)
 
     def u(self, theta: Floats) -> Floats:
         """The inverse of it, (n, p)."""
-        return self.scale.inverse(self.space.unconstrain(theta)) / self.width
+        return super().u(theta) / self.width
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,42 +9,25 @@ nothing, and it counts neither for nor against an alarm. What it tells goes into
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import jax
 import numpy as np
 from scipy import stats
 
-from twin.arrays import Array
 from twin.inference.monitor.baseline import Baseline
 from twin.inference.monitor.changes import SPREAD, Charts, alarmed, blank, isolated, risen
+from twin.inference.monitor.frame import Frame
 from twin.inference.monitor.novelty import Innovations, Novelty, Outset, Timed
 from twin.inference.monitor.record import Alarm, Rules, Seen, State, Step
 from twin.inference.monitor.remaining import Remaining, remaining
 from twin.inference.monitor.tracking import Belief, Motion, later, surprise, updated
 from twin.inference.monitor.windows import CHUNK, Information, WindowFit
-from twin.space import Floats, Space
+from twin.space import Floats
 
 Z95 = 1.6448536269514722
 TRUSTED = 0.01
 """Standard deviations of the prior that are left to a trusted parameter in the baseline."""
-
-
-class Frame(Protocol):
-    """Coordinates in which windows speak of parameters: each depends on its own only, and rises with it."""
-
-    @property
-    def space(self) -> Space:
-        """The parameters."""
-        ...
-
-    def theta(self, u: Array) -> Array:
-        """θ (*batch, p) of u."""
-        ...
-
-    def u(self, theta: Floats) -> Floats:
-        """The inverse of it, (n, p)."""
-        ...
 
 
 F = TypeVar("F", bound=Frame)

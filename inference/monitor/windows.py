@@ -23,9 +23,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from twin.arrays import Array
-from twin.inference.coordinates import Coordinates
-from twin.inference.density import Whitening, prior_whitening
-from twin.space import Floats, Space
+from twin.inference.monitor.frame import Frame
+from twin.space import Floats
 
 ITERATIONS = 6
 DAMPINGS = (0.0, 0.03, 0.3, 3.0)
@@ -72,34 +71,15 @@ class Channels:
 
 
 @dataclass(frozen=True, eq=False)
-class WindowFit:
+class WindowFit(Frame):
     """A forward map ``predict``(θ (p,), record) -> readings (n, q) at ``times`` (n,) since a record's start.
 
     Records are trees of arrays that ``predict`` understands; only their shapes are compiled.
     """
 
-    space: Space
     predict: Callable[[Array, Any], Array]
     times: Floats
     channels: Channels
-
-    @cached_property
-    def coordinates(self) -> Coordinates:
-        """Transforms of the space."""
-        return Coordinates(self.space)
-
-    @cached_property
-    def scale(self) -> Whitening:
-        """u -> z."""
-        return prior_whitening(self.space)
-
-    def theta(self, u: Array) -> Array:
-        """θ (*batch, p) of u; each coordinate depends on its own only, and rises with it."""
-        return self.coordinates.constrain(self.scale(u))
-
-    def u(self, theta: Floats) -> Floats:
-        """The inverse of it, (n, p)."""
-        return self.scale.inverse(self.space.unconstrain(theta))
 
     def informations(self, records: Any, y: Floats, start: Floats) -> Information:
         """Of records with a leading axis W and readings y (W, n, q), NaN where there is none; u₀ = ``start`` (p,)."""

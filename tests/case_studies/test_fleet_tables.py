@@ -8,6 +8,7 @@ import pytest
 
 from twin.case_studies.benchmarks.fleet_fuzz import CUT, lost, malformed, read, sound
 from twin.case_studies.fleet_tables import NAMELESS, Cut, FleetTable, fleet_of, shape_of
+from twin.case_studies.make_fleet_table import HEADER
 from twin.models.battery_circuit import MODEL
 from twin.table import read_table
 
@@ -50,6 +51,9 @@ def test_windows_do_not_depend_on_how_the_units_rows_are_interleaved(tmp_path: P
     order = np.argsort([float(row[2]) for row in body], kind="stable")
     mixed = table_of(tmp_path, [BASE[0], *(body[i] for i in order)])
     assert len(whole.pieces) > 3
+    units = list(dict.fromkeys(row[0] for row in BASE[1:]))
+    keys = [(units.index(p.unit), p.time or 0.0) for p in whole.pieces]
+    assert keys == sorted(keys)
     assert {p.key: p.digest for p in mixed.pieces} == {p.key: p.digest for p in whole.pieces}
     one = next(iter(p for p in whole.pieces if p.unit == "c1"))
     assert [p.time for p in whole.pieces if p.unit == "c1"] == sorted(
@@ -80,6 +84,27 @@ def test_a_window_most_of_whose_rows_cannot_be_read_is_refused_with_how_many(tmp
     assert sum(bool(p.refused) for p in found.pieces) == 1
 
 
+def test_a_rest_that_cannot_be_read_is_left_out_and_starts_no_window(tmp_path: Path) -> None:
+    whole, found = table_of(tmp_path, BASE).pieces[0], table_of(tmp_path, changed(1, 4, "x"))
+    assert found.masked == {whole.key: 1}
+    assert found.pieces[0].readings == whole.readings
+    assert "no rest precedes" in found.pieces[0].experiments[0].notes[0]
+
+
+@pytest.mark.parametrize(("spoilt", "read"), [(5, True), (6, False)])
+def test_at_most_half_of_a_windows_rows_may_be_left_out_whatever_their_columns(
+    tmp_path: Path, spoilt: int, read: bool
+) -> None:
+    rows = [[*HEADER], *(["a", "1", f"{t}", "2", f"{4.1 - 0.01 * t:g}"] for t in range(1, 11))]
+    for k in range(spoilt):
+        rows[2 + k][3 + k % 2] = "x"
+    found = table_of(tmp_path, [*BASE, *rows[1:]])
+    (piece,) = (p for p in found.pieces if p.unit == "a")
+    assert found.masked.get(piece.key, 0) == (spoilt if read else 0)
+    assert piece.readings == (10 - spoilt if read else 0)
+    assert ("6 of 10 rows cannot be read" in piece.refused) is not read
+
+
 @pytest.mark.parametrize(
     ("column", "cell", "unit", "word"), [(0, "", NAMELESS, "cell: blank"), (1, "Monday", BASE[5][0], "day: expected")]
 )
@@ -106,7 +131,7 @@ def test_times_are_cut_into_windows_named_by_their_ends(tmp_path: Path) -> None:
     found = table_of(tmp_path, rows, Cut("cell", "time_s", 300.0))
     assert [p.time for p in found.pieces] == [300.0, 600.0, 900.0, 1200.0]
     assert found.unit_of_time == "s"
-    assert sum(len(p.experiments[0].x) for p in found.pieces) == 99
+    assert [len(p.experiments[0].x) for p in found.pieces] == [29, 30, 30, 10]
     with pytest.raises(ValueError, match="greater than 0"):
         table_of(tmp_path, rows, Cut("cell", "time_s", 0.0))
 
@@ -136,6 +161,9 @@ def test_a_shape_is_shared_by_many_windows_or_by_none(tmp_path: Path) -> None:
     own = shape_of(found.pieces)
     assert not any(np.array_equal(own.x, p.experiments[0].x) for p in found.pieces)
     again = [[f"again{k}", *row[1:]] for k in range(2) for row in BASE[1:] if row[:2] == BASE[1][:2]]
+    others = [[f"{k}", "1", f"{t + 0.01 * k:g}", "2", f"{4.1 - 1e-3 * t:g}"] for k in range(30) for t in (10, 20, 30)]
+    rare = shape_of(table_of(tmp_path, [*BASE, *again[: len(again) // 2], *others]).pieces)
+    assert not np.array_equal(rare.x, found.pieces[0].experiments[0].x)
     common = shape_of(table_of(tmp_path, [*BASE, *again]).pieces)
     assert np.array_equal(common.x, found.pieces[0].experiments[0].x)
 

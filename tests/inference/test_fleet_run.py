@@ -184,6 +184,19 @@ def test_a_run_that_is_left_early_keeps_its_chunks_and_new_pieces_come_after_the
     assert set(content(tmp_path)) - set(content(whole)) == {"plan-0001.json", "chunk-0001-000000.parquet"}
 
 
+def test_two_runs_never_write_to_one_store_at_once(kept: Kept, tmp_path: Path) -> None:
+    first = run_fleet(fleet(draws=3), pieces(range(UNITS)), tmp_path, kept, size=SIZE)
+    next(first), next(first)
+    before = content(tmp_path)
+    with pytest.raises(ValueError, match="another run is writing here"):
+        run_fleet(fleet(draws=3), pieces(range(UNITS + 2)), tmp_path, kept, size=SIZE)
+    assert content(tmp_path) == before
+    first.close()  # type: ignore[attr-defined]
+    unread = run_fleet(fleet(draws=3), pieces(range(UNITS)), tmp_path, kept, size=SIZE)
+    del unread
+    assert finish(fleet(draws=3), pieces(range(UNITS)), tmp_path, kept).done == UNITS - SIZE
+
+
 def test_bad_pieces_are_refused_one_by_one_with_the_reason_and_harm_no_other(
     kept: Kept, whole: Path, tmp_path: Path
 ) -> None:

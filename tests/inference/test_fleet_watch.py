@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from twin.inference.fleet.record import ACCEPTED, DOUBTFUL, Record, refusal
 from twin.inference.fleet.watch import UnitHistory, Watched, evidence_of, histories, history_of
-from twin.inference.monitor.monitor import Monitor
+from twin.inference.monitor.monitor import Monitor, refused
 from twin.inference.monitor.record import Rules
 from twin.inference.monitor.self_starting import SelfStarting
 from twin.priors import LogNormal, Normal
@@ -34,9 +35,10 @@ def record(time: float, log_q: float = 0.0, unit: str = "a", sd: float = 0.01) -
     )  # fmt: skip
 
 
-def watched(rules: Rules, log_q: Floats, start: float = 0.0, pace: float = 1.0) -> UnitHistory:
+def watched(rules: Rules, log_q: Floats, times: Floats | None = None) -> UnitHistory:
     monitor = Monitor(FIT, rules, SelfStarting((False,) * 3))
-    return history_of(monitor, "a", [record(start + pace * k, q) for k, q in enumerate(log_q)], [0, 1, 2])
+    at = np.arange(float(len(log_q))) if times is None else times
+    return history_of(monitor, "a", [record(float(t), q) for t, q in zip(at, log_q, strict=True)], [0, 1, 2])
 
 
 def faded(n: int = 60, at: int = 40, by: float = 0.15) -> Floats:
@@ -69,10 +71,10 @@ def test_a_step_is_a_tenth_of_a_parameter_or_its_prior_where_that_is_less() -> N
 
 
 def test_windows_to_come_do_not_change_what_was_said_before() -> None:
-    log_q = faded()
-    whole = watched(RULES, log_q)
+    log_q, times = faded(), np.cumsum(np.where(np.arange(60) < 25, 1.0, 7.0))
+    whole = watched(RULES, log_q, times)
     for n in (12, 30, 45):
-        part = watched(RULES, log_q[:n])
+        part = watched(RULES, log_q[:n], times[:n])
         assert [s.alarms for s in part.steps] == [s.alarms for s in whole.steps[:n]]
         assert [s.beyond for s in part.steps] == [s.beyond for s in whole.steps[:n]]
     assert {a.kind for s in whole.steps for a in s.alarms} == {"change", "limit"}
@@ -80,7 +82,7 @@ def test_windows_to_come_do_not_change_what_was_said_before() -> None:
 
 def test_neither_the_order_of_records_nor_the_unit_of_time_matters() -> None:
     log_q = faded()
-    plain, other = watched(RULES, log_q), watched(RULES, log_q, start=-500.0, pace=24.0)
+    plain, other = watched(RULES, log_q), watched(RULES, log_q, 24.0 * np.arange(60.0) - 500.0)
     since = [24.0 * a.since - 500.0 for s in plain.steps for a in s.alarms]
     assert len(since) > 0
     assert [other.time_of(a.since) for s in other.steps for a in s.alarms] == pytest.approx(since)
@@ -101,6 +103,9 @@ def test_posteriors_that_are_refused_or_not_to_be_trusted_are_passed_over_with_t
     assert found.steps[5].refusal == "no current flows"
     assert found.steps[6].refusal == "not trustworthy: R-hat 1.2"
     assert sum(bool(s.tells) for s in found.steps) == 18
+    assert [s.belief is None for s in found.steps] == [True] * 11 + [False] * 9
+    assert found.state.baseline is not None
+    assert found.state.baseline.windows == RULES.baseline
     assert [r.reason for r in found.stray] == ["rows that belong nowhere"]
 
 
@@ -118,6 +123,38 @@ def test_a_floor_is_a_value_whatever_the_unit_began_with() -> None:
     assert [a.parameter for a in limits] == ["Q"]
     low = watched(replace(RULES, limits={}, floors={"Q": 2.0}), log_q)
     assert not [a for s in low.steps for a in s.alarms if a.kind == "limit"]
+
+
+def test_a_limit_is_told_after_windows_in_a_row_and_again_only_once_the_unit_was_back() -> None:
+    well, worn, doubtful = 0.0, -0.2, np.log(0.9) - 0.005
+    later = [worn, worn, well, worn, worn, worn, doubtful, worn, worn, worn, well, worn, worn, worn]
+    log_q = np.array([0.01, -0.01] * 5 + later)
+    rules = replace(RULES, between=1e9, walk=1.0)
+    history, monitor = watched(rules, log_q), Monitor(FIT, rules, SelfStarting((False,) * 3))
+    assert [k - 10 for k, step in enumerate(history.steps) if step.alarms] == [5, 13]
+    assert all(a.kind == "limit" and a.since == a.time for s in history.steps for a in s.alarms)
+    at, baseline = history.steps[16], history.state.baseline
+    assert baseline is not None
+    assert at.belief is not None
+    z = (monitor.limit(baseline, "Q") - at.belief.mean[0]) / at.belief.sd[0]
+    assert at.beyond["Q"] == pytest.approx(stats.norm.cdf(z))
+    assert 0.55 < at.beyond["Q"] < 0.85
+
+
+def test_a_step_is_one_change_and_the_next_one_another() -> None:
+    log_q = faded(n=100) - 0.15 * (np.arange(100) >= 70)
+    alarms = [(k, a) for k, s in enumerate(watched(RULES, log_q).steps) for a in s.alarms if a.kind == "change"]
+    assert len(alarms) == 2
+    for (k, alarm), at in zip(alarms, (40, 70), strict=True):
+        assert at - 1 <= alarm.since <= at
+        assert 1 <= k - at <= 3
+
+
+def test_it_takes_three_windows_to_make_a_change_however_far_they_are_off() -> None:
+    for off in (1, 2, 3):
+        log_q = faded(40, 99) - 0.15 * ((np.arange(40) >= 30) & (np.arange(40) < 30 + off))
+        alarms = [a.time for s in watched(replace(RULES, limits={}), log_q).steps for a in s.alarms]
+        assert alarms == ([32.0] if off == 3 else [])
 
 
 def test_a_steady_fade_is_news_of_a_parameter_that_does_not_wear_and_none_of_one_that_does() -> None:
@@ -141,3 +178,5 @@ def test_the_time_left_of_a_fading_unit_is_about_right() -> None:
     left = monitor.outlook(history.state)["Q"]
     assert left.q05 < LATER - n + 1 < left.q95
     assert left.q95 - left.q05 < 30
+    waited, _ = refused(history.state, n + 9.0, "nothing measured")
+    assert abs(monitor.outlook(waited)["Q"].q50 - (left.q50 - 10)) < 1

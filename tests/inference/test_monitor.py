@@ -6,10 +6,11 @@ from functools import cache
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 from twin.arrays import Array
-from twin.inference.monitor.baseline import Baseline, baseline_of
-from twin.inference.monitor.changes import SPREAD, alarmed, blank, isolated, risen, threshold_of
+from twin.inference.monitor.baseline import Baseline, Evidence, baseline_of
+from twin.inference.monitor.changes import SHARE, SPREAD, alarmed, blank, isolated, risen, threshold_of
 from twin.inference.monitor.monitor import Monitor, advance, watch
 from twin.inference.monitor.record import Rules, State, Step
 from twin.inference.monitor.remaining import remaining
@@ -140,6 +141,29 @@ def test_false_alarms_of_charts_are_rarer_than_stated() -> None:
     assert alarms < count / every
 
 
+def test_charts_add_likelihood_ratios_and_forget_what_was_before_they_rose() -> None:
+    first, second = Evidence(np.diag([2.0, 3.0]), np.array([1.0, 2.5])), Evidence(np.eye(2), np.array([-5.0, 0.1]))
+    once = risen(blank(2), first, 100.0, 0.6)
+    twice = risen(once, second, 100.0, 0.6)
+    change = stats.norm.logpdf(0.5, 0.6, np.sqrt(0.5)) - stats.norm.logpdf(0.5, 0.0, np.sqrt(0.5))
+    np.testing.assert_allclose(once.sums, [change, 0.6 * 2.5 - 0.18 * 3.0, 0.0, 0.0])
+    np.testing.assert_allclose(twice.sums, [0.0, once.sums[1] + 0.06 - 0.18, 0.6 * 5.0 - 0.18, 0.0])
+    assert twice.windows.tolist() == [0, 2, 1, 0]
+    np.testing.assert_array_equal(twice.score, [[0.0, 0.0], [-4.0, 2.6], [-5.0, 0.1], [0.0, 0.0]])
+    np.testing.assert_array_equal(twice.information, [[0.0, 0.0], [3.0, 4.0], [1.0, 1.0], [0.0, 0.0]])
+    assert risen(blank(2), second, 1.0, 0.6).sums[2] == SHARE
+    assert np.exp(threshold_of(1000.0, 2)) == pytest.approx(4000.0)
+
+
+def test_what_changed_is_the_parameter_of_the_largest_evidence() -> None:
+    score, information = np.array([3.0, 2.9]), np.array([4.0, 1.5])
+    charts = replace(blank(2), score=np.tile(score, (4, 1)), information=np.tile(information, (4, 1)))
+    wide, narrow = (np.sqrt(information + w * (SPREAD * information) ** 2) for w in (1.0, 0.0))
+    odds = np.exp(stats.norm.logpdf(score, 0.0, wide) - stats.norm.logpdf(score, 0.0, narrow))
+    found = isolated(charts, 1, ("a", "b"))
+    np.testing.assert_allclose([found["a"], found["b"]], odds / odds.sum())
+
+
 def test_charts_tell_which_parameter_changed() -> None:
     base, belief = _some_baseline(), believed(np.zeros(2), 1e-6 * np.eye(2), np.zeros(2))
     precision = np.array([[20.0, 8.0], [8.0, 10.0]])
@@ -265,6 +289,30 @@ def test_windows_must_come_in_order_and_limits_must_exist() -> None:
     assert Monitor(fit(), RULES).outlook(State()) == {}
     with pytest.raises(ValueError, match="at least two windows"):
         baseline_of(Information(*(part[:1] for part in found)), np.ones(2))
+
+
+def test_a_window_is_refused_for_its_worst_channel_and_for_what_it_does_not_tell() -> None:
+    one = Information(np.diag([25.0, 0.0]), np.zeros(2), np.zeros(2), np.zeros(()), np.array([0.5, 3.0]))
+    monitor = Monitor(fit(), Rules({}, floors={"offset": -0.5}))
+    assert "off by 3.0 times" in advance(monitor, State(), 0.0, one)[1].refusal
+    assert "offset 0 %" in advance(monitor, State(), 0.0, one._replace(misfit=np.ones(2)))[1].refusal
+    assert advance(Monitor(fit(), RULES), State(), 0.0, one._replace(misfit=np.ones(2)))[1].tells == ("slope",)
+
+
+def test_a_trusted_parameter_stays_nominal_in_the_baseline() -> None:
+    theta = theta_of(20) + np.array([0.0, 0.1])
+    for trusted, low, high in (((), 0.5, 1.5), (("offset",), -0.1, 0.1)):
+        _, state = watched(theta, 11, replace(RULES, trusted=trusted))
+        assert state.baseline is not None
+        assert low < state.baseline.mean[1] < high
+
+
+def test_a_limit_lies_where_the_parameter_can_be() -> None:
+    assert Monitor(fit(), Rules({"slope": 3.0})).limit_value(_some_baseline(), "slope") == pytest.approx(2.0)
+    assert np.isfinite(Monitor(fit(), Rules({"slope": 3.0})).limit(_some_baseline(), "slope"))
+    for value in (2.0, 0.0, -0.1):
+        with pytest.raises(ValueError, match="slope lies between 0 and 2, got a limit of"):
+            Monitor(fit(), Rules({}, floors={"slope": value}))
 
 
 def _some_baseline() -> Baseline:

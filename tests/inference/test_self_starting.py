@@ -5,8 +5,10 @@ import pytest
 from scipy import stats
 
 from twin.inference.monitor.baseline import Evidence
+from twin.inference.monitor.changes import SHARE
 from twin.inference.monitor.novelty import Outset, Timed
-from twin.inference.monitor.self_starting import SelfStarting, marginal
+from twin.inference.monitor.run_length import run_length
+from twin.inference.monitor.self_starting import FARTHEST, SelfStarting, marginal
 from twin.inference.monitor.tracking import Motion
 from twin.inference.monitor.windows import Information
 from twin.space import Floats
@@ -56,6 +58,25 @@ def test_scores_about_a_line_are_recursive_residuals_of_regression() -> None:
         np.testing.assert_allclose(scores[k - 6], expected, atol=2e-3)
 
 
+def test_of_a_line_windows_are_forgotten_by_one_in_the_memory_each() -> None:
+    values = np.random.default_rng(9).standard_normal((14, P)) * 0.1 + np.arange(14.0)[:, None] * [0.3, -0.2]
+    scores = scores_of(SelfStarting((True, False), memory=5.0), windows(values), 6)
+    squares: list[float] = []
+    for k in range(2, 14):
+        design, new, weights = (
+            np.stack([np.ones(k), np.arange(k)], axis=1),
+            np.array([1.0, k]),
+            0.8 ** np.arange(k, 0, -1),
+        )
+        inverse = np.linalg.inv(design.T * weights @ design)
+        width = 1 + new @ inverse @ new
+        error = values[k, 0] - new @ inverse @ (design.T * weights @ values[:k, 0])
+        if k >= 6:
+            t = error / np.sqrt(np.mean(squares) * width)
+            np.testing.assert_allclose(scores[k - 6, 0], stats.norm.ppf(stats.t.cdf(t, k - 2)), atol=2e-3)
+        squares.append(error**2 / width)
+
+
 @pytest.mark.parametrize("baseline", [4, 20])
 def test_scores_of_a_well_unit_are_standard_normal_and_independent_however_short_its_baseline(baseline: int) -> None:
     rng, found = np.random.default_rng(2), []
@@ -89,6 +110,28 @@ def test_windows_that_are_less_precise_count_less() -> None:
     assert np.all(vague.shift < 1.5)
 
 
+def test_what_is_left_to_the_units_own_scatter_is_what_usual_posteriors_do_not_explain() -> None:
+    values = np.random.default_rng(7).standard_normal((600, P)) * [1.0, 0.1]
+    found = SelfStarting((False, False)).learnt(OUTSET, windows(values, 0.4)).baseline
+    first, second = values.var(axis=0)
+    np.testing.assert_allclose(np.diagonal(found.scatter), [first - 0.4, 0.05 * second], rtol=0.01)
+
+
+def test_what_falls_scores_as_what_rises() -> None:
+    values = np.random.default_rng(10).standard_normal((60, P))
+    values[-1] = 7.5, 9.0
+    up, down = (scores_of(SelfStarting((False, False)), windows(side * values), 50) for side in (1.0, -1.0))
+    assert np.all((up[-1] > 6.0) & (up[-1] < FARTHEST))
+    np.testing.assert_allclose(up, -down, rtol=1e-6)
+
+
+def test_a_score_is_never_infinite() -> None:
+    chart = SelfStarting((False, False))
+    usual = chart.learnt(OUTSET, windows(np.random.default_rng(8).standard_normal((60, P)))).usual
+    news, _ = chart.judged(usual, window(60.0, np.array([1e12, -1e12]), np.full(P, 1e-4)), ALL, NEWS)
+    np.testing.assert_array_equal(news.shift, [FARTHEST, -FARTHEST])
+
+
 def test_after_a_change_the_new_mean_is_usual() -> None:
     rng, chart = np.random.default_rng(5), SelfStarting((False, False))
     before, since = windows(rng.standard_normal((20, P))), windows(rng.standard_normal((4, P)) + 8.0)
@@ -119,6 +162,14 @@ def test_marginals_of_a_window_are_those_of_its_gaussian() -> None:
     found, variance = marginal(Information(precision, precision @ mean, np.zeros(1), np.zeros(()), np.zeros(1)))
     np.testing.assert_allclose(found, mean, rtol=1e-3)
     np.testing.assert_allclose(variance, [0.04, 0.09], rtol=1e-3)
+    found, variance = marginal(window(0.0, mean, np.array([900.0, 2000.0])).window)
+    np.testing.assert_allclose(found, mean, rtol=1e-9)
+    np.testing.assert_allclose(variance, [900.0, 2000.0], rtol=1e-9)
+
+
+def test_all_charts_together_are_false_as_often_as_stated() -> None:
+    chart = SelfStarting((False,) * 3, size=0.8)
+    assert run_length(chart.threshold(100.0, 3), 0.8, SHARE) == pytest.approx(600.0, rel=1e-3)
 
 
 def test_a_baseline_of_two_windows_is_refused() -> None:
