@@ -1,6 +1,6 @@
 """Pulses of 24 LG M50 cells: how much do cells of one type differ, and what does each learn from the others?
 
-``python -m twin.case_studies.pulse_cells --out runs/pulse_cells [--soc 0.5] [--without 9]``
+``python -m twin.case_studies.pulse_cells --out runs/pulse_cells [--soc 0.5] [--without 9] [--two-stage]``
 
 Data: W. D. Widanage, Simscape Battery Library (MIT): a pulse of 10 s with its relaxation, six cells at each of four
 temperatures. Each cell is calibrated alone (``battery_circuit``, two pairs), then all are pooled: a mean for every
@@ -27,6 +27,7 @@ from twin.inference.pooling.checks import check_pooled
 from twin.inference.pooling.hierarchical import pool_units
 from twin.inference.pooling.law import Pooling
 from twin.inference.pooling.pooled import Pooled
+from twin.inference.pooling.two_stage import pool_answers
 from twin.inference.units.door import unit_data
 from twin.inference.units.solve import Units, solve_units
 from twin.models.battery_circuit import PRESETS
@@ -64,14 +65,16 @@ def cells_of(path: Path, soc: str, without: tuple[str, ...]) -> Cells:
     return found
 
 
-def pooled_of(cells: Cells, seed: int) -> Pooled:
-    """Every cell alone, then all together."""
+def pooled_of(cells: Cells, seed: int, *, two_stage: bool) -> Pooled:
+    """Every cell alone, then all together, from their own answers in two stages."""
     units = Units(Likelihood(MODEL, cells.experiments[:1]), seed=seed)
     data = [unit_data(MODEL, cells.experiments)]
     answers = list(solve_units(units, data))
     for answer in answers:
         say(f"cell {cells.names[answer.unit]}: {answer.rung}, {answer.reason}")
     groups = [f"{t} °C" for t in cells.temperatures]
+    if two_stage:
+        return pool_answers(units, answers, Pooling(POOLED), seed=seed, groups=groups)
     return pool_units(units, data, answers, Pooling(POOLED), seed=seed, groups=groups)
 
 
@@ -144,6 +147,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/pulse_cells"))
     parser.add_argument("--soc", default="0.5", help="nominal state of charge, 0.1 to 0.9")
     parser.add_argument("--without", default="", help="cells to leave out, by commas")
+    parser.add_argument("--two-stage", action="store_true", help="pool the cells' own answers, without NUTS on all")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     try:
@@ -154,7 +158,7 @@ def main() -> None:
     require_writable(options.out)
     options.out.mkdir(parents=True, exist_ok=True)
     cells = cells_of(path, options.soc, tuple(options.without.split(",")))
-    pooled = pooled_of(cells, options.seed)
+    pooled = pooled_of(cells, options.seed, two_stage=options.two_stage)
     draw(pooled, cells).savefig(options.out / "cells.png", dpi=110)
     rows, checks = table_of(pooled), check_pooled(pooled)
     told: dict[str, Any] = {
