@@ -14,6 +14,7 @@ from so many solves of PyBaMM, and principal components with Gaussian processes,
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,8 @@ from twin.surrogate import Surrogate, weights_to_numpy
 from twin.training.build import Solves, data, hybrid
 from twin.training.first_order import SOAP
 from twin.training.loop import train
+from twin.training.problem import Problem
+from twin.training.recipe import Recipe
 
 NAMED = replace(wide.reference, radial_points=60, across=(40, 20, 40))
 RATES = (0.2, 2.0)
@@ -166,15 +169,32 @@ def _charge_at(V: Floats, known: Cells, limit: float = 2.5) -> Floats:
     return found
 
 
-def taught(solves: Solves, mode: str, steps: int) -> Surrogate:
-    """The network, from solves of the reference alone, or from the equations too."""
-    (stage,) = wide.recipe.stages
-    assert isinstance(stage, SOAP)
-    recipe = replace(wide.recipe, stages=(replace(stage, steps=steps),))
-    own = data(wide, recipe.network, solves, recipe.scale, robust=recipe.robust)
-    problem = own if mode == "data" else hybrid(surrogates.problem_of(wide, "physics", recipe, 0), own)
-    found = train(problem, recipe.stages, seed=0)
-    return Surrogate(wide, recipe.network, weights_to_numpy(found.weights), mode, None, {})
+@dataclass(frozen=True)
+class Teaching:
+    """Steps of training, and of how many discharges of the march the equations are learnt."""
+
+    steps: int
+    marches: int
+
+    @property
+    def recipe(self) -> Recipe:
+        """The shipped network's, with that effort."""
+        (stage,) = wide.recipe.stages
+        assert isinstance(stage, SOAP)
+        return replace(wide.recipe, stages=(replace(stage, steps=self.steps),), own_solves=self.marches)
+
+    @cached_property
+    def equations(self) -> Problem:
+        """What the march teaches."""
+        return surrogates.problem_of(wide, "physics", self.recipe, 0)
+
+    def by(self, mode: str, solves: Solves) -> Surrogate:
+        """The network, from the equations, from solves of the reference, or from both."""
+        recipe = self.recipe
+        own = data(wide, recipe.network, solves, recipe.scale, robust=recipe.robust)
+        ways = {"physics": lambda: self.equations, "data": lambda: own, "hybrid": lambda: hybrid(self.equations, own)}
+        found = train(ways[mode](), recipe.stages, seed=0)
+        return Surrogate(wide, recipe.network, weights_to_numpy(found.weights), mode, None, {})
 
 
 def components(solves: Cells, known: Cells, below: Callable[[Floats, Floats, Floats], Floats]) -> Floats:
@@ -205,7 +225,10 @@ def main() -> None:
     parser.add_argument("--fine", action="store_true")
     parser.add_argument("--modes", default="")
     parser.add_argument("--steps", type=int, default=3000, help="of the trainings that --modes compares")
-    parser.add_argument("--only", default="data,hybrid", help="which of them")
+    parser.add_argument("--only", default="data,hybrid", help="which of physics, data and hybrid")
+    parser.add_argument(
+        "--marches", type=int, default=wide.recipe.own_solves, help="discharges of those with equations"
+    )
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     reference = wide.reference if options.fine else NAMED
@@ -213,6 +236,7 @@ def main() -> None:
     shipped = forward_of(wide, options.surrogate)
     found = {"closed form": voltages(closed_form(wide), known), "march": marched(known),
              "network": voltages(shipped, known)}  # fmt: skip
+    teaching = Teaching(options.steps, options.marches)
     counts = [int(n) for n in options.modes.split(",") if n]
     if counts:
         pool = cells(max(counts), options.seed + 1, reference, everything=options.everything)
@@ -220,7 +244,7 @@ def main() -> None:
         some = Cells(pool.theta[:n], pool.c[:n], pool.t[:n], pool.V[:n])
         solves = Solves(some.theta, some.c, some.t[..., None], some.V[..., None], _sizes(some)[..., None])
         for mode in options.only.split(","):
-            found[f"{mode}, {n} solves"] = voltages(taught(solves, mode, options.steps), known)
+            found[f"{mode}, {n} solves"] = voltages(teaching.by(mode, solves), known)
         found[f"components and processes, {n} solves"] = components(some, known, closed_form(wide))
     names = list(scores(known.V, known))
     table = Table("map", *names)
