@@ -169,7 +169,7 @@ def check(
     """Error table of a surrogate against the reference solver on fresh points."""
     from twin.case_studies import commands
 
-    again = partial(commands.update, Path(what), preset, as_json=json)
+    again = partial(commands.update, Path(what), as_json=json)
     run(context, again if update else partial(commands.check, what, preset, n=n, seed=seed, as_json=json))
 
 

@@ -102,16 +102,13 @@ def require_device(device: str) -> None:
         raise ValueError("--device cuda: no GPU that PyTorch can use was found; leave the option away to train on cpu")
 
 
-def update(path: Path, preset: str | None, *, as_json: bool) -> Exit:
-    """Measures a surrogate's error again, as ``twin train`` does at its end, and writes it into the file.
-
-    That of a preset which shares the network is measured over the preset's own box.
-    """
+def update(path: Path, *, as_json: bool) -> Exit:
+    """Measures a surrogate's error again, as ``twin train`` does at its end, and writes it into the file."""
     header = read_header(path)
-    surrogate = load_surrogate(path, trainable(header["model"], preset or header["preset"]))
+    surrogate = load_surrogate(path, trainable(header["model"], header["preset"]))
     measured = surrogates.judged(surrogate, surrogates.HOLDOUT_SEED, surrogates.HOLDOUT)
     save(measured, path)
-    _print_errors(measured.record.get("presets", {}).get(preset, measured.record), as_json=as_json)
+    _print_errors(measured.record, as_json=as_json)
     say(f"written: {path}")
     return Exit.DONE
 

@@ -149,8 +149,7 @@ def _solves(model: Trainable, recipe: Recipe, seed: int) -> Solves:
 def judged(surrogate: Surrogate, seed: int, holdout: int) -> Surrogate:
     """The surrogate with its error model, and the held-out errors and the cost in its record.
 
-    The error model is fitted to solves at Sobol points and tried on independent draws. That of a preset which shares
-    another's network holds over its own box and stands beside the other's.
+    The error model is fitted to solves at Sobol points and tried on independent draws.
     """
     model = surrogate.model
     slide = surrogate.slide if model.recipe.sliding else None
@@ -166,12 +165,7 @@ def judged(surrogate: Surrogate, seed: int, holdout: int) -> Surrogate:
         "gradient": gradient_error(surrogate, model, n=GRADIENT_POINTS, seed=seed + 1, step=GRADIENT_STEP),
         "cost": cost_of(surrogate, nominal, model.abscissa(nominal, CURVE)),
     }
-    if model.preset == model.trained_as.preset:
-        return replace(surrogate, errors=fitted, record={**surrogate.record, **errors})
-    presets = {**surrogate.record.get("presets", {}), model.preset: errors}
-    return replace(
-        surrogate, own={**surrogate.own, model.preset: fitted}, record={**surrogate.record, "presets": presets}
-    )
+    return replace(surrogate, errors=fitted, record={**surrogate.record, **errors})
 
 
 def check(forward: Forward, *, n: int, seed: int, noise: float | None = None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ of the held-out error, and a SHA-256 over all of it and the tensors.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,8 @@ from twin.space import Floats, Space
 from twin.specification import network_from, specification_of
 from twin.training.build import Trainable
 
-VERSION, SLID, UNSLID = 4, 3, 2
-"""Of the format: the newest that is read, and those of files without errors of single presets and without errors that
-slide, as older programs read them."""
-ERROR = "error."
+VERSION, UNSLID = 3, 2
+"""Of the format: the newest that is read, and the one of files whose errors do not slide, as older programs read it."""
 HEADER = "twincal"
 PROBES = 4
 BOX_SLACK = 1e-3
@@ -45,7 +43,6 @@ class Surrogate:
     """``surrogate(theta, c, x)`` as the model would answer, by the network.
 
     ``mode`` is "physics", "hybrid" or "data"; ``record`` describes training and held-out errors as plain data.
-    ``errors`` are those over the box that the network was trained for, ``own`` those that presets have over their own.
     """
 
     model: Trainable
@@ -54,7 +51,6 @@ class Surrogate:
     mode: str
     errors: ErrorModel | None
     record: Mapping[str, Any]
-    own: Mapping[str, ErrorModel] = field(default_factory=dict)
 
     @property
     def space(self) -> Space:
@@ -99,16 +95,14 @@ class Surrogate:
         return slide_of(self.model.observe(self.fields(theta, c), theta, c, places), places)
 
     def error(self, c: Array, x: Array) -> ForwardError:
-        """The surrogate minus the reference solver, from held-out solves: the preset's own where there are any.
+        """The surrogate minus the reference solver, from held-out solves.
 
         ValueError if none were made: an unknown error is not taken for none.
         """
-        fraction = to_numpy(x)[:, 0] / self.model.abscissa(to_numpy(c), 2)[-1, 0]
-        if self.model.preset in self.own:
-            return self.own[self.model.preset].at(to_numpy(c), fraction)
         if self.errors is None:
             raise ValueError("this surrogate's error was never measured; hold it against the reference solver first")
-        return self.errors.at(to_numpy(c), fraction).seen_through(self.model.as_trained)
+        end = self.model.abscissa(to_numpy(c), 2)[-1, 0]
+        return self.errors.at(to_numpy(c), to_numpy(x)[:, 0] / end).seen_through(self.model.as_trained)
 
 
 def digest_of(model: Trainable) -> str:
@@ -139,14 +133,11 @@ def probe_of(model: Trainable) -> Floats:
 def save(surrogate: Surrogate, path: Path) -> None:
     """Writes the file in one move; the same surrogate gives the same bytes."""
     tensors = {name: np.ascontiguousarray(w, dtype=np.float64) for name, w in surrogate.weights.items()}
-    known = {} if surrogate.errors is None else {ERROR: surrogate.errors}
-    known |= {f"{ERROR}{preset}.": errors for preset, errors in surrogate.own.items()}
-    for prefix, errors in known.items():
-        tensors |= {prefix + key: np.ascontiguousarray(v) for key, v in vars(errors).items()}
-    slid = any(errors.slides for errors in known.values())
+    if surrogate.errors is not None:
+        tensors |= {f"error.{key}": np.ascontiguousarray(v) for key, v in vars(surrogate.errors).items()}
     trained_as = surrogate.model.trained_as
     header = {
-        "version": VERSION if surrogate.own else SLID if slid else UNSLID,
+        "version": VERSION if surrogate.errors is not None and surrogate.errors.slides else UNSLID,
         "model": trained_as.name,
         "preset": trained_as.preset,
         "definition": digest_of(trained_as),
@@ -206,20 +197,15 @@ def load(path: Path, model: Trainable) -> Surrogate:
             f"{path}: trained for another definition of {'/'.join(ours)} (parameters, bounds, equations or constants "
             f"changed since); train it again with 'twin train {origin.name} --preset {origin.preset}'"
         )
-    weights = {name: t for name, t in tensors.items() if not name.startswith(ERROR)}
-    tables: dict[str, dict[str, Floats]] = {}
-    for name in tensors.keys() - weights.keys():
-        preset, _, key = name.removeprefix(ERROR).rpartition(".")
-        tables.setdefault(preset, {})[key] = tensors[name]
-    common = tables.pop("", None)
+    errors = {name.removeprefix("error."): t for name, t in tensors.items() if name.startswith("error.")}
+    weights = {name: t for name, t in tensors.items() if not name.startswith("error.")}
     return Surrogate(
         model=model,
         network=network_from(header["network"]),
         weights=weights,
         mode=header["mode"],
-        errors=_error_model(common, len(origin.space) + len(origin.conditions)) if common else None,
+        errors=_error_model(errors, len(origin.space) + len(origin.conditions)) if errors else None,
         record=header["record"],
-        own={preset: ErrorModel(**columns) for preset, columns in sorted(tables.items())},
     )
 
 

@@ -13,21 +13,9 @@ import safetensors.numpy
 import torch
 
 from twin.error import ErrorModel, uncorrelated
-from twin.models.battery import lgm50_porous
 from twin.models.battery.nrel import pinnstripes2
 from twin.networks import MLP, Stack
-from twin.surrogate import (
-    HEADER,
-    SLID,
-    UNSLID,
-    VERSION,
-    Surrogate,
-    digest_of,
-    load,
-    read_header,
-    save,
-    weights_to_numpy,
-)
+from twin.surrogate import HEADER, UNSLID, VERSION, Surrogate, digest_of, load, read_header, save, weights_to_numpy
 from twin.training.build import Trainable
 
 jax.config.update("jax_enable_x64", True)
@@ -105,31 +93,11 @@ def test_an_error_that_slides_travels_with_the_file_and_older_programs_are_told(
     save(sliding(), first)
     save(load(first, MODEL), second)
     assert first.read_bytes() == second.read_bytes()
-    assert read_header(first)["version"] == SLID
+    assert read_header(first)["version"] == VERSION
     found, slide = load(first, MODEL).error(C, X), sliding().slide(THETA, C, X)
     assert found.slides
     np.testing.assert_allclose(found.mean(THETA, slide), 1e-3 * slide)
     np.testing.assert_allclose(found.factor(THETA, slide)[..., -1], 2e-3 * slide)
-
-
-def test_a_preset_that_shares_a_network_may_have_errors_of_its_own_box(tmp_path: Path) -> None:
-    narrow = lgm50_porous.soh6
-    wide = narrow.trained_as
-    d = len(wide.space) + len(wide.conditions), len(narrow.space) + len(narrow.conditions)
-    axis, none = np.array([0.0, 1.0]), np.zeros((2, 1))
-    common, own = (uncorrelated(axis, none, none + sd, n) for sd, n in zip((3e-3, 1e-3), d, strict=True))
-    network = MLP(wide.inputs, (2,), wide.outputs)
-    weights = weights_to_numpy(network.init(torch.Generator().manual_seed(0)))
-    path, again = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
-    save(Surrogate(wide, network, weights, "physics", common, {}, {"soh6": own}), path)
-    save(load(path, narrow), again)
-    assert path.read_bytes() == again.read_bytes()
-    assert read_header(path)["version"] == VERSION
-    c = wide.conditions.nominal
-    x = wide.abscissa(c, 3)
-    for model, sd in ((wide, 3e-3), (narrow, 1e-3), (lgm50_porous.soh7, 3e-3)):
-        found = load(path, model).error(c, x).variance(model.space.nominal[None])
-        np.testing.assert_allclose(np.sqrt(found), sd)
 
 
 def test_files_whose_errors_do_not_slide_are_as_they_were(written: Path) -> None:
