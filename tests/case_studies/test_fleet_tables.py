@@ -161,7 +161,7 @@ def test_a_shape_is_shared_by_many_windows_or_by_none(tmp_path: Path) -> None:
     own = shape_of(found.pieces)
     assert not any(np.array_equal(own.x, p.experiments[0].x) for p in found.pieces)
     again = [[f"again{k}", *row[1:]] for k in range(2) for row in BASE[1:] if row[:2] == BASE[1][:2]]
-    others = [[f"{k}", "1", f"{t + 0.01 * k:g}", "2", f"{4.1 - 1e-3 * t:g}"] for k in range(30) for t in (10, 20, 30)]
+    others = [[f"{k}", "1", f"{t + 0.01 * k * t:g}", "2", f"{4.1 - 1e-3 * t:g}"] for k in range(30) for t in (1, 2, 3)]
     rare = shape_of(table_of(tmp_path, [*BASE, *again[: len(again) // 2], *others]).pieces)
     assert not np.array_equal(rare.x, found.pieces[0].experiments[0].x)
     common = shape_of(table_of(tmp_path, [*BASE, *again]).pieces)
