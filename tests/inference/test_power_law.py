@@ -46,3 +46,36 @@ def test_what_never_fades_is_forecast_to_last() -> None:
     assert np.mean(np.isinf(crossings(values, 1.0, 100, 100, 0))) > 0.95
     with pytest.raises(ValueError, match="at least 10 values"):
         crossings(values[:9], 1.0, 10, 10, 0)
+
+
+def test_laws_are_weighed_by_the_evidence_of_correlated_errors() -> None:
+    """Against dense algebra: |R|^(-1/2) |XᵀR⁻¹X|^(-1/2) S^(-(n-2)/2), R_ij = ρ^|i-j|/(1 - ρ²)."""
+    values, _ = faded(3)
+    values, n = values[:30], 30
+    k = np.arange(1, n + 1)
+
+    def direct(power: float, memory: float) -> float:
+        R = memory ** np.abs(k[:, None] - k) / (1 - memory**2)
+        X = np.stack([np.ones(n), -((k / n) ** power)], axis=1)
+        inner = X.T @ np.linalg.solve(R, X)
+        left = values - X @ np.linalg.solve(inner, X.T @ np.linalg.solve(R, values))
+        square = left @ np.linalg.solve(R, left)
+        return float(-0.5 * (np.linalg.slogdet(R)[1] + np.linalg.slogdet(inner)[1] + (n - 2) * np.log(square)))
+
+    fits = fits_of(values)
+    ours = np.array([fit.log_evidence for fit in fits])
+    dense = np.array([direct(fit.power, fit.memory) for fit in fits])
+    np.testing.assert_allclose(ours - ours[0], dense - dense[0], atol=1e-8)
+
+
+def test_a_forecast_begins_where_the_last_value_is() -> None:
+    """A deviation that is remembered is still there in the next value: what starts below the limit is there at once."""
+    k = np.arange(1, 81)
+    rng = np.random.default_rng(0)
+    away = np.zeros(80)
+    for i in range(1, 80):
+        away[i] = 0.97 * away[i - 1] + 0.003 * rng.standard_normal()
+    away[-8:] -= np.linspace(0.0, 0.06, 8)
+    values = 2.0 - 0.1 * k / 80 + away
+    found = crossings(values, float(values[-1]) + 0.02, 100, 200, 0)
+    assert np.mean(found == 81) > 0.9
