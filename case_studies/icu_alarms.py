@@ -23,6 +23,8 @@ STEPS = (("tau", 0.2), ("tau", 0.4), ("P_0", 0.1))
 """Parameters, and by what share of the nominal value they step."""
 QUIET = 20
 """Beats between the baseline and a step."""
+WITHIN = 60
+"""Beats behind it in which it must be found; less where there are less."""
 ENOUGH = 20
 """Beats that must be left behind it."""
 
@@ -133,11 +135,11 @@ def found_steps(monitor: Monitor[Watched], names: Sequence[str], history: UnitHi
         rng = np.random.default_rng(0)
         delays, right = [], 0
         for _ in range(tries):
-            records = _mixed(own, rng)
+            records = _mixed(own, rng)[: at + WITHIN]
             steps = _steps(
                 monitor, names, [*records[:at], *(_moved(monitor, names, r, name, size) for r in records[at:])]
             )
-            after = [(k, alarm.parameter) for k, alarm in _alarms(steps) if k >= at]
+            after = [(k, named) for k, named in _alarms(steps) if k >= at]
             if after:
                 delays.append(after[0][0] - at + 1)
                 right += after[0][1] == name

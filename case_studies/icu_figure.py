@@ -15,7 +15,7 @@ LABELS = {"tau": "R C [s]", "P_inf": "P_inf [mmHg]", "P_0": "P_0 [mmHg]"}
 
 
 def draw(findings: Findings, alarms: Sequence[Weighed]) -> Figure:
-    """Medians with 90 % intervals over time, a column per unit that has left its baseline, alarms from since to when."""
+    """Medians with 90 % intervals over time, a column per unit that has left its baseline; alarms are shaded."""
     shown = [h for h in findings.histories if h.state.baseline is not None] or list(findings.histories)
     names = findings.monitor.names
     figure = Figure(figsize=(3.6 * len(shown), 1.9 * len(names)), layout="constrained")

@@ -180,7 +180,7 @@ def main() -> None:
     parser.add_argument("--beats", type=int, help="of each recording, the first ones only")
     parser.add_argument("--baseline", type=int, default=20, help="beats in which a patient is taken to be steady")
     parser.add_argument("--false-alarms", type=float, default=1000.0, help="beats between false alarms, on average")
-    parser.add_argument("--shuffles", type=int, default=40)
+    parser.add_argument("--shuffles", type=int, default=20, help="random orders of a patient's beats")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     require_folder(options.out)

@@ -1,4 +1,4 @@
-"""One patient's time constant carried from beat to beat: ``python -m twin.case_studies.icu_stream --out runs/icu-fleet``.
+"""A time constant carried from beat to beat: ``python -m twin.case_studies.icu_stream --out runs/icu-fleet``.
 
 Streams (``inference/stream``) over the typical beats of a recording, in which R C and the asymptote walk by one or
 another q, run side by side. The evidence p(beat | beats before) chooses among them, and says whether carrying is better
@@ -107,7 +107,7 @@ def carry(settings: Streaming, beats: Sequence[Window]) -> Carried:
         told = predicted(settings, stream, beat)
         stream, info = advance(settings, stream, beat)
         refused += bool(info.reason)
-        mean, root = moments(stream.swarm.paths.u, stream.swarm.weights)
+        _, root = moments(stream.swarm.paths.u, stream.swarm.weights)
         rows.append((float(np.linalg.norm(root[j])), *told, info.log_evidence))
         taus.append(_quantiles(settings, stream, j))
     sd, covered, misfit, evidence = np.array(rows).T
