@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from twin.case_studies.fleet_outputs import Findings
+from twin.inference.fleet.piece import Key
 from twin.inference.fleet.record import Record
 from twin.inference.fleet.watch import UnitHistory, Watched, history_of, objection
 from twin.inference.monitor.monitor import Monitor
@@ -81,7 +82,7 @@ class Found:
     right: int
 
 
-def weighed(findings: Findings, irregular: Mapping[tuple[str, float], str]) -> list[Weighed]:
+def weighed(findings: Findings, irregular: Mapping[Key, str]) -> list[Weighed]:
     """Every alarm, by unit and time; ``irregular`` says what is the matter with a beat of a unit at a time, or ""."""
     most, found = findings.monitor.rules.baseline, []
     for history in findings.histories:

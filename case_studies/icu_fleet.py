@@ -30,8 +30,8 @@ from twin.case_studies.icu_figure import draw
 from twin.case_studies.progress import counting_progress
 from twin.inference.fleet.executors import Executor, Here, Processes
 from twin.inference.fleet.page import write_fleet_page
-from twin.inference.fleet.piece import Piece
-from twin.inference.fleet.record import records_of
+from twin.inference.fleet.piece import Key, Piece
+from twin.inference.fleet.record import DOUBTFUL, Record, records_of
 from twin.inference.fleet.run import run_fleet
 from twin.inference.fleet.solve import Fleet
 from twin.inference.fleet.store import read_store
@@ -129,24 +129,32 @@ def monitor_of(between: float, baseline: int) -> Monitor[Watched]:
     return Monitor(Watched(space), rules, SelfStarting((False,) * len(WATCHED)))
 
 
-def watched(monitor: Monitor[Watched], patients: Sequence[Patient], out: Path) -> Findings:
-    """All units' histories, from the stores and nothing else."""
-    names = fleet_of(patients[0]).likelihood().space.names
-    found = [
-        history
-        for one in patients
-        for history in histories(monitor, records_of(read_store(out / "store" / one.name)), names)
-    ]
+def watched(monitor: Monitor[Watched], patients: Sequence[Patient], out: Path, *, typical: bool) -> Findings:
+    """All units' histories, from the stores and nothing else; ``typical`` leaves out beats that are set aside."""
+    names, found = fleet_of(patients[0]).likelihood().space.names, []
+    marks = marks_of(patients) if typical else {}
+    for one in patients:
+        stored = records_of(read_store(out / "store" / one.name))
+        found += histories(monitor, (_set_aside(r, marks.get((r.unit, r.time), "")) for r in stored), names)
     return Findings(monitor, names, tuple(found), {}, "s")
+
+
+def _set_aside(record: Record, why: str) -> Record:
+    """The record, not to be used where there is a reason."""
+    return replace(record, verdict=DOUBTFUL, reason=why) if why else record
+
+
+def marks_of(patients: Sequence[Patient]) -> dict[Key, str]:
+    """What is irregular about each beat, "" where nothing is."""
+    return {(one.unit(b), one.time(b)): b.irregular for one in patients for b in one.watched}
 
 
 def report(findings: Findings, patients: Sequence[Patient], shuffles: int) -> dict[str, Any]:
     """What was found of the units, each alarm with what stands in the recording there, and what chance gives."""
-    marks = {(one.unit(b), one.time(b)): b.irregular for one in patients for b in one.watched}
     monitor = findings.monitor
     return {
         **summary_of(findings),
-        "alarms": [vars(alarm) for alarm in weighed(findings, marks)],
+        "alarms": [vars(alarm) for alarm in weighed(findings, marks_of(patients))],
         "by_chance": [vars(law) for h in findings.histories if (law := chance(monitor, findings.names, h, shuffles))],
         "steps": [vars(step) for h in findings.histories for step in found_steps(monitor, findings.names, h, shuffles)],
     }
@@ -181,6 +189,7 @@ def main() -> None:
     parser.add_argument("--baseline", type=int, default=20, help="beats in which a patient is taken to be steady")
     parser.add_argument("--false-alarms", type=float, default=1000.0, help="beats between false alarms, on average")
     parser.add_argument("--shuffles", type=int, default=20, help="random orders of a patient's beats")
+    parser.add_argument("--typical", action="store_true", help="charts leave out beats of irregular period or shape")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     require_folder(options.out)
@@ -189,7 +198,8 @@ def main() -> None:
     executor = Here() if options.workers == 1 else Processes(options.workers)
     solved = solve(patients, options.out, executor)
     say(f"{solved['solved']:.0f} beats solved in {solved['seconds']:.0f} s")
-    findings = watched(monitor_of(options.false_alarms, options.baseline), patients, options.out)
+    monitor = monitor_of(options.false_alarms, options.baseline)
+    findings = watched(monitor, patients, options.out, typical=options.typical)
     found = {**solved, **report(findings, patients, options.shuffles)}
     alarms = [Weighed(**alarm) for alarm in found["alarms"]]
     log_alarms(options.out / "alarms.jsonl", lines_of(findings))

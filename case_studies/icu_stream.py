@@ -37,7 +37,7 @@ from twin.space import Floats
 CARRIED = ("tau", "P_inf")
 ASIDE = {"P_0": 0.2, "noise_pressure": 0.1, "correlation_pressure": 0.1}
 """q of the others [1/√s]: where a decay begins is new in each beat, and how noisy it is may change."""
-STEPS = (0.03, 0.1, 0.3, 1.0)
+STEPS = (0.003, 0.01, 0.03, 0.1)
 """q of R C and the asymptote, in standard deviations of their priors per √s."""
 HORIZON, PARTICLES = 3, 512
 FIRST = 10
