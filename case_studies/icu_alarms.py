@@ -17,7 +17,7 @@ from twin.inference.fleet.piece import Key
 from twin.inference.fleet.record import Record
 from twin.inference.fleet.watch import UnitHistory, Watched, history_of, objection
 from twin.inference.monitor.monitor import Monitor
-from twin.inference.monitor.record import Step
+from twin.inference.monitor.record import Alarm, Step
 from twin.space import Floats
 
 STEPS = (("tau", 0.2), ("tau", 0.4), ("P_0", 0.1))
@@ -30,11 +30,15 @@ ENOUGH = 20
 """Beats that must be left behind it."""
 
 
+LEAST = 5
+"""Beats whose medians stand before and behind an alarm, at least."""
+
+
 @dataclass(frozen=True)
 class Weighed:
     """An alarm at ``time`` [s] of what began at ``since``, with medians of the parameter in three stretches.
 
-    ``before``: as many beats as it took, up to the baseline's count, before it began; ``during``: from there to the
+    ``before``: as many beats as it took, ``LEAST`` to the baseline's count, before it began; ``during``: from there to the
     alarm; ``after``: as many behind. Of the ``beats`` during it ``irregular`` are set aside by period or shape.
     """
 
@@ -84,25 +88,34 @@ class Found:
 
 def weighed(findings: Findings, irregular: Mapping[Key, str]) -> list[Weighed]:
     """Every alarm, by unit and time; ``irregular`` says what is the matter with a beat of a unit at a time, or ""."""
-    most, found = findings.monitor.rules.baseline, []
-    for history in findings.histories:
-        for k, step in enumerate(history.steps):
-            for alarm in step.alarms:
-                since = history.time_of(alarm.since)
-                first = int(np.searchsorted(history.times, since - 1e-6))
-                length = k + 1 - first
-                around = min(max(length, 5), most)
-                j = findings.names.index(alarm.parameter)
-                parts = (slice(max(0, first - around), first), slice(first, k + 1), slice(k + 1, k + 1 + around))
-                levels = [_median(history.records[part], j) for part in parts]
-                odd = sum(bool(irregular[history.unit, t]) for t in history.times[first : k + 1].tolist())
-                chances = alarm.candidates[alarm.parameter]
-                found.append(
-                    Weighed(
-                        history.unit, float(history.times[k]), since, alarm.parameter, chances, *levels, length, odd
-                    )
-                )
-    return found
+    return [
+        _weighed(findings, irregular, history, k, alarm)
+        for history in findings.histories
+        for k, step in enumerate(history.steps)
+        for alarm in step.alarms
+    ]
+
+
+def _weighed(findings: Findings, irregular: Mapping[Key, str], history: UnitHistory, k: int, alarm: Alarm) -> Weighed:
+    """An alarm that the unit's window k raised."""
+    since, times = history.time_of(alarm.since), history.times
+    first = int(np.searchsorted(times, since - 1e-6))
+    around = min(max(k + 1 - first, LEAST), findings.monitor.rules.baseline)
+    stretches = (slice(max(0, first - around), first), slice(first, k + 1), slice(k + 1, k + 1 + around))
+    j = findings.names.index(alarm.parameter)
+    before, during, after = (_median(history.records[stretch], j) for stretch in stretches)
+    return Weighed(
+        unit=history.unit,
+        time=float(times[k]),
+        since=since,
+        parameter=alarm.parameter,
+        probability=alarm.candidates[alarm.parameter],
+        before=before,
+        during=during,
+        after=after,
+        beats=k + 1 - first,
+        irregular=sum(bool(irregular[history.unit, t]) for t in times[first : k + 1].tolist()),
+    )
 
 
 def _median(records: Sequence[Record], j: int) -> float:

@@ -35,7 +35,7 @@ from twin.inference.fleet.record import DOUBTFUL, Record, records_of
 from twin.inference.fleet.run import run_fleet
 from twin.inference.fleet.solve import Fleet
 from twin.inference.fleet.store import read_store
-from twin.inference.fleet.watch import Watched, histories
+from twin.inference.fleet.watch import UnitHistory, Watched, histories
 from twin.inference.monitor.monitor import Monitor
 from twin.inference.monitor.record import Rules
 from twin.inference.monitor.self_starting import SelfStarting
@@ -131,7 +131,8 @@ def monitor_of(between: float, baseline: int) -> Monitor[Watched]:
 
 def watched(monitor: Monitor[Watched], patients: Sequence[Patient], out: Path, *, typical: bool) -> Findings:
     """All units' histories, from the stores and nothing else; ``typical`` leaves out beats that are set aside."""
-    names, found = fleet_of(patients[0]).likelihood().space.names, []
+    names = fleet_of(patients[0]).likelihood().space.names
+    found: list[UnitHistory] = []
     marks = marks_of(patients) if typical else {}
     for one in patients:
         stored = records_of(read_store(out / "store" / one.name))

@@ -142,7 +142,7 @@ def _quantiles(settings: Streaming, stream: Stream, j: int) -> Floats:
     values = np.asarray(settings.density.theta(stream.swarm.paths.u[alive]))[:, j]
     order = np.argsort(values)
     weights = stream.swarm.weights[alive][order]
-    return np.interp((0.05, 0.5, 0.95), np.cumsum(weights) - 0.5 * weights, values[order])
+    return np.asarray(np.interp((0.05, 0.5, 0.95), np.cumsum(weights) - 0.5 * weights, values[order]))
 
 
 def alone(likelihood: Likelihood, beats: Sequence[Window], seed: int) -> Floats:
