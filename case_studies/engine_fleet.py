@@ -62,11 +62,11 @@ class Engine:
 
 @dataclass(frozen=True)
 class Compared:
-    """What the charts and the engine's own monitor made of an engine."""
+    """What the charts and the engine's own monitor made of an engine; None where that was left out."""
 
     engine: str
     charts: Outcome
-    kalman: Outcome
+    kalman: Outcome | None
 
 
 def engines_of(count: int) -> list[Engine]:
@@ -88,9 +88,9 @@ def history_of(charts: Monitor[Watched], folder: Path) -> UnitHistory:
 
 
 def watch_all(
-    engines: Sequence[Engine], windows: int, charts: Monitor[Watched], out: Path
+    engines: Sequence[Engine], windows: int, charts: Monitor[Watched], out: Path, *, alone: bool
 ) -> tuple[Findings, list[Compared], dict[str, float]]:
-    """Every engine solved, watched and compared; seconds that windows and the engine's own monitor took."""
+    """Every engine solved, watched and, unless ``alone``, compared; seconds that the parts of it took."""
     kalman: Monitor[WindowFit] | None = None
     found, compared = [], []
     seconds = {"serving": 0.0, "windows": 0.0, "monitor": 0.0}
@@ -105,11 +105,11 @@ def watch_all(
                 show(done, total)
         found.append(history_of(charts, folder))
         kept = time.perf_counter()
-        steps, _ = run(service, kalman)
+        steps = [] if alone else run(service, kalman)[0]
         ends = (served - begin, kept - served, time.perf_counter() - kept)
         seconds = {name: seconds[name] + part for name, part in zip(seconds, ends, strict=True)}
         own, other = (outcome(engine.scenario, engine.seed, kalman, s) for s in (found[-1].steps, steps))
-        compared.append(Compared(engine.name, own, other))
+        compared.append(Compared(engine.name, own, None if alone else other))
     return Findings(charts, health.space.names, tuple(found), {}, "h"), compared, seconds
 
 
@@ -117,11 +117,24 @@ def table_of(compared: Sequence[Compared]) -> Table:
     """A row per engine: refused windows, false alarms, windows to the alarm, and whether it named the right thing."""
     table = Table("engine", "refused", "false alarms", "windows to the alarm", "part or sensor told", "exact")
     for one in compared:
-        both = (one.charts, one.kalman)
-        cells = [(str(o.refused), str(o.false), _word(o.delay), _word(o.side), _word(o.exact)) for o in both]
-        table.add_row(one.engine, *(f"{mine} | {its}" for mine, its in zip(*cells, strict=True)))
+        table.add_row(one.engine, *map(" | ".join, zip(*map(_cells, (one.charts, one.kalman)), strict=True)))
     table.caption = "charts from the store | the engine's own monitor"
     return table
+
+
+def _cells(one: Outcome | None) -> tuple[str, ...]:
+    if one is None:
+        return ("",) * 5
+    return str(one.refused), str(one.false), _word(one.delay), _word(one.side), _word(one.exact)
+
+
+def worth(found: Sequence[Outcome]) -> str:
+    """Faults found, delays and false alarms in words."""
+    faulty = [one for one in found if SCENARIOS[one.scenario].laws]
+    delays = [one.delay for one in faulty if one.delay is not None]
+    after = f", after {np.median(delays):g} windows (median)" if delays else ""
+    false, healthy = sum(one.false for one in found), sum(one.healthy for one in found)
+    return f"{len(delays)} of {len(faulty)} faults found{after}; {false} false alarms in {healthy} healthy windows"
 
 
 def _word(value: float | bool | None) -> str:
@@ -137,12 +150,14 @@ def main() -> None:
     parser.add_argument("--engines", type=int, default=len(KNOWN))
     parser.add_argument("--windows", type=int, default=76)
     parser.add_argument("--baseline", type=int, default=RULES.baseline)
+    parser.add_argument("--alone", action="store_true", help="without the engine's own monitor beside it")
     options = parser.parse_args()
     if options.windows <= FAULT:
         parser.error(f"--windows {options.windows}: expected more than {FAULT:g}, the hour of the fault")
     require_folder(options.out)
     charts = charts_of(options.baseline, RULES.between)
-    findings, compared, seconds = watch_all(engines_of(options.engines), options.windows, charts, options.out)
+    engines = engines_of(options.engines)
+    findings, compared, seconds = watch_all(engines, options.windows, charts, options.out, alone=options.alone)
     log_alarms(options.out / "alarms.jsonl", lines_of(findings))
     summary = {**summary_of(findings), "seconds": seconds, "compared": [asdict(one) for one in compared]}
     with replaced(options.out / "summary.json") as temporary:
@@ -150,14 +165,9 @@ def main() -> None:
     page = page_of(findings, "Engines in service (synthetic)", health.name, health.preset)
     write_fleet_page(page, options.out / "fleet.html")
     console().print(table_of(compared))
-    for name, key in (("charts", "charts"), ("the engine's own monitor", "kalman")):
-        own: list[Outcome] = [getattr(one, key) for one in compared]
-        faulty = [o for o in own if SCENARIOS[o.scenario].laws]
-        delays = [o.delay for o in faulty if o.delay is not None]
-        say(
-            f"{name}: found {len(delays)} of {len(faulty)} faults, median {np.median(delays) if delays else np.nan:g} "
-            f"windows; {sum(o.false for o in own)} false alarms in {sum(o.healthy for o in own)} healthy windows"
-        )
+    say(f"charts: {worth([one.charts for one in compared])}")
+    if not options.alone:
+        say(f"the engine's own monitor: {worth([one.kalman for one in compared if one.kalman is not None])}")
     say(", ".join(f"{name} {value:.0f} s" for name, value in seconds.items()))
     say(f"written: {options.out}")
 

@@ -63,7 +63,13 @@ def solve(monitor: Monitor[WindowFit], engine: Watched, folder: Path) -> Iterato
 
     ValueError for a store about something else.
     """
-    about = {"model": health.name, "preset": health.preset, "engine": engine.name, "rung": RUNG, "by": repr(CHUNK)}
+    about = {
+        "model": health.name,
+        "preset": health.preset,
+        "engine": engine.name,
+        "rung": RUNG,
+        "start": f"{CHUNK} windows",
+    }
     offered = {entry.key: entry for entry in engine.entries}
     store = open_store(folder, about)
     todo = unfinished(store.plans, store.done, offered)
@@ -91,8 +97,8 @@ def solve(monitor: Monitor[WindowFit], engine: Watched, folder: Path) -> Iterato
 
 
 def _start(monitor: Monitor[WindowFit], engine: Watched) -> Floats:
-    """Where the engine's first windows are, as many as a baseline has."""
-    first = list(range(min(len(engine.y), monitor.rules.baseline)))
+    """Where the engine's first windows are, as many as one call of the compiled program takes."""
+    first = list(range(min(len(engine.y), CHUNK)))
     return monitor.fit.centre(_of(engine.drives, first), engine.y[first], monitor.tight)
 
 

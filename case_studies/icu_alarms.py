@@ -38,8 +38,8 @@ LEAST = 5
 class Weighed:
     """An alarm at ``time`` [s] of what began at ``since``, with medians of the parameter in three stretches.
 
-    ``before``: as many beats as it took, ``LEAST`` to the baseline's count, before it began; ``during``: from there to the
-    alarm; ``after``: as many behind. Of the ``beats`` during it ``irregular`` are set aside by period or shape.
+    ``before``: as many beats as it took, ``LEAST`` to the baseline's count, before it began; ``during``: from there to
+    the alarm; ``after``: as many behind. Of the ``beats`` during it ``irregular`` are set aside by period or shape.
     """
 
     unit: str
