@@ -26,6 +26,7 @@ from twin.case_studies.console import console, say
 from twin.case_studies.engine_health import FAULT, RULES, SCENARIOS, monitor_of, run
 from twin.case_studies.engine_health_study import KNOWN, Outcome, outcome
 from twin.case_studies.engine_scenario import Scenario, serve
+from twin.case_studies.fleet_charts import charts
 from twin.case_studies.fleet_outputs import Findings, lines_of, log_alarms, summary_of
 from twin.case_studies.fleet_view import page_of
 from twin.case_studies.progress import counting_progress
@@ -34,17 +35,12 @@ from twin.inference.fleet.record import records_of
 from twin.inference.fleet.store import read_store
 from twin.inference.fleet.watch import UnitHistory, Watched, histories
 from twin.inference.monitor.monitor import Monitor
-from twin.inference.monitor.record import Rules
-from twin.inference.monitor.self_starting import SelfStarting
 from twin.inference.monitor.windows import WindowFit
 from twin.models.engine.parameters import TILTS
 from twin.models.engine_air_path import health
-from twin.space import Space
 
 WATCHED = tuple(p.name for p in health.space.parameters if p not in TILTS)
 """Parts and sensors; the tilts are the engine's build and are integrated out."""
-TELLS = 0.05
-"""Share that a window must take from what is unknown to a tenth of a parameter."""
 
 
 @dataclass(frozen=True)
@@ -74,21 +70,14 @@ def engines_of(count: int) -> list[Engine]:
     return [Engine(SCENARIOS[KNOWN[i % len(KNOWN)]], 100 * (i % len(KNOWN)) + i // len(KNOWN)) for i in range(count)]
 
 
-def charts_of(baseline: int, between: float) -> Monitor[Watched]:
-    """Self-starting charts of parts and sensors."""
-    space = Space(tuple(health.space[name] for name in WATCHED))
-    rules = Rules({}, between=between, baseline=baseline, contraction=TELLS)
-    return Monitor(Watched(space), rules, SelfStarting((False,) * len(space)))
-
-
-def history_of(charts: Monitor[Watched], folder: Path) -> UnitHistory:
+def history_of(watching: Monitor[Watched], folder: Path) -> UnitHistory:
     """An engine's history, from its store and nothing else."""
-    (found,) = histories(charts, records_of(read_store(folder)), health.space.names)
+    (found,) = histories(watching, records_of(read_store(folder)), health.space.names)
     return found
 
 
 def watch_all(
-    engines: Sequence[Engine], windows: int, charts: Monitor[Watched], out: Path, *, alone: bool
+    engines: Sequence[Engine], windows: int, watching: Monitor[Watched], out: Path, *, alone: bool
 ) -> tuple[Findings, list[Compared], dict[str, float]]:
     """Every engine solved, watched and, unless ``alone``, compared; seconds that the parts of it took."""
     kalman: Monitor[WindowFit] | None = None
@@ -103,14 +92,14 @@ def watch_all(
         with counting_progress(f"windows of {engine.name}") as show:
             for done, total in engine_records.solve(kalman, engine_records.Watched(engine.name, service), folder):
                 show(done, total)
-        found.append(history_of(charts, folder))
+        found.append(history_of(watching, folder))
         kept = time.perf_counter()
         steps = [] if alone else run(service, kalman)[0]
         ends = (served - begin, kept - served, time.perf_counter() - kept)
         seconds = {name: seconds[name] + part for name, part in zip(seconds, ends, strict=True)}
         own, other = (outcome(engine.scenario, engine.seed, kalman, s) for s in (found[-1].steps, steps))
         compared.append(Compared(engine.name, own, None if alone else other))
-    return Findings(charts, health.space.names, tuple(found), {}, "h"), compared, seconds
+    return Findings(watching, health.space.names, tuple(found), {}, "h"), compared, seconds
 
 
 def table_of(compared: Sequence[Compared]) -> Table:
@@ -155,9 +144,9 @@ def main() -> None:
     if options.windows <= FAULT:
         parser.error(f"--windows {options.windows}: expected more than {FAULT:g}, the hour of the fault")
     require_folder(options.out)
-    charts = charts_of(options.baseline, RULES.between)
+    watching = charts(health.space, WATCHED, between=RULES.between, baseline=options.baseline)
     engines = engines_of(options.engines)
-    findings, compared, seconds = watch_all(engines, options.windows, charts, options.out, alone=options.alone)
+    findings, compared, seconds = watch_all(engines, options.windows, watching, options.out, alone=options.alone)
     log_alarms(options.out / "alarms.jsonl", lines_of(findings))
     summary = {**summary_of(findings), "seconds": seconds, "compared": [asdict(one) for one in compared]}
     with replaced(options.out / "summary.json") as temporary:

@@ -23,6 +23,7 @@ from twin.case_studies.cardiac_icu import RECORDS, beats_of, measured_of, shared
 from twin.case_studies.cardiac_icu import Record as Recording
 from twin.case_studies.commands import require_folder
 from twin.case_studies.console import console, say
+from twin.case_studies.fleet_charts import charts
 from twin.case_studies.fleet_outputs import Findings, lines_of, log_alarms, summary_of
 from twin.case_studies.fleet_view import page_of
 from twin.case_studies.icu_alarms import Weighed, chance, found_steps, weighed
@@ -37,16 +38,11 @@ from twin.inference.fleet.solve import Fleet
 from twin.inference.fleet.store import read_store
 from twin.inference.fleet.watch import UnitHistory, Watched, histories
 from twin.inference.monitor.monitor import Monitor
-from twin.inference.monitor.record import Rules
-from twin.inference.monitor.self_starting import SelfStarting
 from twin.models.cardiac.beats import Beat, Beats
 from twin.models.cardiac.diastole import SHORTEST, Decay, decays
 from twin.models.cardiac_decay import MODEL
-from twin.space import Space
 
 WATCHED = ("tau", "P_inf", "P_0")
-TELLS = 0.05
-"""Share that a beat must take from what is unknown to a tenth of a parameter: a beat alone knows R C to a sixth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,13 +118,6 @@ def solve(patients: Sequence[Patient], out: Path, executor: Executor) -> dict[st
     return {"solved": solved, "seconds": seconds}
 
 
-def monitor_of(between: float, baseline: int) -> Monitor[Watched]:
-    """Self-starting charts of what a decay tells, all held against their mean."""
-    space = Space(tuple(MODEL.space[name] for name in WATCHED))
-    rules = Rules({}, between=between, baseline=baseline, contraction=TELLS)
-    return Monitor(Watched(space), rules, SelfStarting((False,) * len(WATCHED)))
-
-
 def watched(monitor: Monitor[Watched], patients: Sequence[Patient], out: Path, *, typical: bool) -> Findings:
     """All units' histories, from the stores and nothing else; ``typical`` leaves out beats that are set aside."""
     names = fleet_of(patients[0]).likelihood().space.names
@@ -199,7 +188,7 @@ def main() -> None:
     executor = Here() if options.workers == 1 else Processes(options.workers)
     solved = solve(patients, options.out, executor)
     say(f"{solved['solved']:.0f} beats solved in {solved['seconds']:.0f} s")
-    monitor = monitor_of(options.false_alarms, options.baseline)
+    monitor = charts(MODEL.space, WATCHED, between=options.false_alarms, baseline=options.baseline)
     findings = watched(monitor, patients, options.out, typical=options.typical)
     found = {**solved, **report(findings, patients, options.shuffles)}
     alarms = [Weighed(**alarm) for alarm in found["alarms"]]

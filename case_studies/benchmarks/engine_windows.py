@@ -1,4 +1,4 @@
-"""What a minute of an engine costs on the batched ladder, beside the Gauss-Newton window that engines are watched by.
+"""What a minute of an engine costs on the batched ladder.
 
 ``python -m twin.case_studies.benchmarks.engine_windows [--tilts] [--solve]``
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from twin.arrays import Array, like, namespace
 from twin.case_studies.console import say
-from twin.case_studies.engine_health import ERRORS, MEMORY, SCENARIOS, SENSORS, monitor_of, scored
+from twin.case_studies.engine_health import ERRORS, MEMORY, SCENARIOS, SENSORS, scored
 from twin.case_studies.engine_scenario import Service, serve
 from twin.case_studies.engine_window import LEVELS, NOISE
 from twin.case_studies.forwards import forward_of
@@ -122,14 +122,10 @@ def experiments_of(service: Service, forward: Driven) -> list[Experiment]:
 
 @dataclass(frozen=True)
 class Cost:
-    """Processor seconds: to compile, of a density's evaluation, of a window by Gauss-Newton; what ladders need.
-
-    ``draws`` are those of the first rung, ``mixture`` those of the second at most.
-    """
+    """Processor seconds: to compile the density, and of one evaluation; draws of the two cheap rungs, at most."""
 
     compiled: float
     evaluation: float
-    gaussian: float
     draws: int = UNIT_EFFORT.draws
     mixture: int = UNIT_EFFORT.rounds * UNIT_EFFORT.round_draws
 
@@ -144,18 +140,13 @@ class Cost:
         return self.mixture * self.evaluation
 
 
-def cost(service: Service, likelihood: Likelihood, experiments: Sequence[Experiment]) -> Cost:
+def cost(likelihood: Likelihood, experiments: Sequence[Experiment]) -> Cost:
     """Of ``BLOCK`` windows, which is how many a compiled call takes."""
-    density = UnitDensity(likelihood)
+    density, rows = UnitDensity(likelihood), np.arange(BLOCK)
     admitted = admit(likelihood, [unit_data(likelihood.forward, experiments)])
     u = 0.3 * np.random.default_rng(0).standard_normal((BLOCK, STRIP, len(likelihood.space)))
-    rows = np.arange(BLOCK)
     once, again = (_timed(lambda: evaluate(density, admitted.data, u, rows)) for _ in range(2))
-    monitor = monitor_of(service.grid)
-    drives = tuple(service.grid.stages), tuple(service.grid.readings)
-    y, start = scored(service.y), np.zeros(len(health.space))
-    _, gaussian = (_timed(lambda: monitor.fit.informations(drives, y, start)) for _ in range(2))
-    return Cost(once - again, again / (BLOCK * STRIP), gaussian / BLOCK)
+    return Cost(once - again, again / (BLOCK * STRIP))
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -177,10 +168,9 @@ def main() -> None:
     forward = Driven(surrogate, service.grid, Space(free))
     experiments = experiments_of(service, forward)
     likelihood = Likelihood(forward, experiments[:1])
-    found = cost(service, likelihood, experiments)
+    found = cost(likelihood, experiments)
     say(f"density: compiled in {found.compiled:.0f} s, {1e3 * found.evaluation:.1f} ms an evaluation")
     say(f"a window's rungs at least: {found.first:.1f} s ({found.draws} draws), {found.second:.0f} s ({found.mixture})")
-    say(f"a window by Gauss-Newton: {found.gaussian:.2f} s")
     if options.solve:
         begin = time.process_time()
         data = [unit_data(forward, experiments)]

@@ -8,6 +8,7 @@ import pytest
 
 from twin.case_studies import icu_alarms, icu_fleet, icu_stream
 from twin.case_studies.cardiac_icu import RECORDS, shared_likelihood
+from twin.case_studies.fleet_charts import charts
 from twin.case_studies.fleet_outputs import Findings
 from twin.inference.fleet.record import ACCEPTED, Record
 from twin.inference.fleet.watch import history_of
@@ -47,7 +48,7 @@ def scattered(count: int, seed: int) -> Floats:
 
 
 def findings(values: Floats) -> Findings:
-    monitor = icu_fleet.monitor_of(BETWEEN, BASELINE)
+    monitor = charts(MODEL.space, icu_fleet.WATCHED, between=BETWEEN, baseline=BASELINE)
     history = history_of(monitor, "patient", [beat(0.8 * k, u) for k, u in enumerate(values)], range(3))
     return Findings(monitor, NAMES, (history,), {}, "s")
 
