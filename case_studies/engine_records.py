@@ -9,11 +9,10 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import jax
 import numpy as np
 
+from twin.arrays import Array
 from twin.case_studies.engine_health import scored
 from twin.case_studies.engine_scenario import Service
 from twin.inference.fleet.plan import Entry, Kind, Plan, chunks_of, newest, unfinished
@@ -25,6 +24,8 @@ from twin.inference.posterior import versions
 from twin.models.engine_air_path import health
 from twin.space import Floats
 
+Drives = tuple[tuple[Array, ...], ...]
+"""Columns (W, …) of the drive at stages, and at readings."""
 RUNG = "gauss-newton"
 Z95 = 1.6448536269514722
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
@@ -43,7 +44,7 @@ class Watched:
         return scored(self.service.y)
 
     @property
-    def drives(self) -> Any:
+    def drives(self) -> Drives:
         """The windows' drives, as the monitor's fit takes them."""
         return tuple(self.service.grid.stages), tuple(self.service.grid.readings)
 
@@ -106,8 +107,9 @@ def _informations(monitor: Monitor[WindowFit], engine: Watched, rows: list[int],
     return monitor.fit.informations(_of(engine.drives, rows), engine.y[rows], start)
 
 
-def _of(drives: Any, rows: list[int]) -> Any:
-    return jax.tree.map(lambda a: a[rows], drives)
+def _of(drives: Drives, rows: list[int]) -> Drives:
+    """Those of some windows."""
+    return tuple(tuple(column[rows] for column in drive) for drive in drives)
 
 
 def records_of(
