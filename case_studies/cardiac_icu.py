@@ -71,21 +71,26 @@ def numbers(beats: Beats, beat: Beat) -> dict[str, Any]:
     return row | {"HR_1_min": 60.0 / beat.period} | levels
 
 
-def measured_of(beats: Beats, found: tuple[Decay, ...], *, following: bool) -> tuple[Likelihood, Measured]:
-    """The likelihood that all decays share, and their own data behind masks."""
-    rows = pressures(beats, found)
-    time = beats.recordings[0].step * np.arange(rows.shape[1], dtype=np.float64)
+def shared_likelihood(step: float, length: int, *, following: bool) -> Likelihood:
+    """The likelihood of decays of up to ``length`` samples, ``step`` [s] apart; behind a decay's end is a mask."""
+    time = step * np.arange(length, dtype=np.float64)
     whole = Experiment(
         name="decay",
         conditions={"duration": float(time[-1])},
         coordinates=("time",),
         x=time[:, None],
         observables=("pressure",),
-        y=np.zeros((len(time), 1)),
+        y=np.zeros((length, 1)),
         units={"time": "s", "pressure": "mmHg"},
     )
+    return Likelihood(MODEL, [whole], autoregressive=("pressure",) if following else ())
+
+
+def measured_of(beats: Beats, found: tuple[Decay, ...], *, following: bool) -> tuple[Likelihood, Measured]:
+    """The likelihood that all decays share, and their own data behind masks."""
+    rows = pressures(beats, found)
+    likelihood = shared_likelihood(beats.recordings[0].step, rows.shape[1], following=following)
     mask = np.isfinite(rows)
-    likelihood = Likelihood(MODEL, [whole], autoregressive=("pressure",) if following else ())
     return likelihood, ((np.where(mask, rows, 0.0)[..., None], mask[..., None]),)
 
 
