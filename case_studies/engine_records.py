@@ -21,6 +21,7 @@ from twin.inference.fleet.store import append, open_store, with_plan
 from twin.inference.monitor.monitor import Monitor, refusal_of
 from twin.inference.monitor.windows import CHUNK, Information, WindowFit
 from twin.inference.posterior import versions
+from twin.lock import sole_writer
 from twin.models.engine_air_path import health
 from twin.space import Floats
 
@@ -62,8 +63,13 @@ class Watched:
 def solve(monitor: Monitor[WindowFit], engine: Watched, folder: Path) -> Iterator[tuple[int, int]]:
     """How many windows of how many are done, as the store of an engine is brought up to date.
 
-    ValueError for a store about something else.
+    ValueError for a store about something else, and for one that another run holds.
     """
+    with sole_writer(folder):
+        yield from _steps(monitor, engine, folder)
+
+
+def _steps(monitor: Monitor[WindowFit], engine: Watched, folder: Path) -> Iterator[tuple[int, int]]:
     about = {
         "model": health.name,
         "preset": health.preset,
