@@ -106,14 +106,13 @@ def table_of(compared: Sequence[Compared]) -> Table:
     """A row per engine: refused windows, false alarms, windows to the alarm, and whether it named the right thing."""
     table = Table("engine", "refused", "false alarms", "windows to the alarm", "part or sensor told", "exact")
     for one in compared:
-        table.add_row(one.engine, *map(" | ".join, zip(*map(_cells, (one.charts, one.kalman)), strict=True)))
+        told = [_cells(outcome) for outcome in (one.charts, one.kalman) if outcome is not None]
+        table.add_row(one.engine, *map(" | ".join, zip(*told, strict=True)))
     table.caption = "charts from the store | the engine's own monitor"
     return table
 
 
-def _cells(one: Outcome | None) -> tuple[str, ...]:
-    if one is None:
-        return ("",) * 5
+def _cells(one: Outcome) -> tuple[str, ...]:
     return str(one.refused), str(one.false), _word(one.delay), _word(one.side), _word(one.exact)
 
 
