@@ -48,11 +48,11 @@ def study_of(ambient: str, rates: tuple[str, ...], out: Path, seed: int, sampler
 
 
 def calibrated(ambient: str, rates: tuple[str, ...], out: Path, seed: int, sampler: str) -> calibration.Calibration:
-    """A calibration and its folder; one that an earlier run finished with this seed is read."""
+    """A calibration and its folder; one that an earlier run finished with this seed and sampler is read."""
     say(f"--- {ambient} °C: {', '.join(rates)}")
     if (out / "summary.json").exists():
         summary = json.loads((out / "summary.json").read_text())
-        if summary["seed"] == seed:
+        if (summary["seed"], summary["sampler"]) == (seed, sampler):
             say(f"read from {out}")
             return calibration.Calibration(posterior_file.load(out / "posterior.nc"), summary)
     study = study_of(ambient, rates, out, seed, sampler)

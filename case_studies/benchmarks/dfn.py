@@ -189,12 +189,18 @@ class Teaching:
         return surrogates.problem_of(wide, "physics", self.recipe, 0)
 
     def by(self, mode: str, solves: Solves) -> Surrogate:
-        """The network, from the equations, from solves of the reference, or from both."""
+        """The network, from solves of the reference alone, or from the equations too."""
         recipe = self.recipe
         own = data(wide, recipe.network, solves, recipe.scale, robust=recipe.robust)
-        ways = {"physics": lambda: self.equations, "data": lambda: own, "hybrid": lambda: hybrid(self.equations, own)}
-        found = train(ways[mode](), recipe.stages, seed=0)
-        return Surrogate(wide, recipe.network, weights_to_numpy(found.weights), mode, None, {})
+        return self._trained(own if mode == "data" else hybrid(self.equations, own), mode)
+
+    def by_equations(self) -> Surrogate:
+        """The network, from the march alone."""
+        return self._trained(self.equations, "physics")
+
+    def _trained(self, problem: Problem, mode: str) -> Surrogate:
+        found = train(problem, self.recipe.stages, seed=0)
+        return Surrogate(wide, self.recipe.network, weights_to_numpy(found.weights), mode, None, {})
 
 
 def components(solves: Cells, known: Cells, below: Callable[[Floats, Floats, Floats], Floats]) -> Floats:
@@ -240,10 +246,14 @@ def main() -> None:
     counts = [int(n) for n in options.modes.split(",") if n]
     if counts:
         pool = cells(max(counts), options.seed + 1, reference, everything=options.everything)
+    modes = options.only.split(",")
+    if counts and "physics" in modes:
+        modes.remove("physics")
+        found[f"physics, {options.marches} marches"] = voltages(teaching.by_equations(), known)
     for n in counts:
         some = Cells(pool.theta[:n], pool.c[:n], pool.t[:n], pool.V[:n])
         solves = Solves(some.theta, some.c, some.t[..., None], some.V[..., None], _sizes(some)[..., None])
-        for mode in options.only.split(","):
+        for mode in modes:
             found[f"{mode}, {n} solves"] = voltages(teaching.by(mode, solves), known)
         found[f"components and processes, {n} solves"] = components(some, known, closed_form(wide))
     names = list(scores(known.V, known))
