@@ -1,9 +1,10 @@
 """Building and judging surrogates: train in one of three modes, hold against the reference solver, record both."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ def build(
             "loss": trained.history[-1][2] if trained.history else None,
             **trained.record,
         },
-        "versions": {name: version(name) for name in ("torch", "numpy", "scipy")},
+        "versions": versions(("torch", "numpy", "scipy")),
     }
     surrogate = Surrogate(model, chosen.network, weights_to_numpy(trained.weights), mode, None, record)
     return judged(surrogate, seed + HOLDOUT_SEED, holdout) if trained.finished else surrogate
@@ -188,8 +189,13 @@ def check(forward: Forward, *, n: int, seed: int, noise: float | None = None) ->
         "gradient": gradient_error(forward, model, n=GRADIENT_POINTS, seed=seed + 1, step=GRADIENT_STEP),
         "cost": cost_of(forward, model.conditions.nominal, model.abscissa(model.conditions.nominal, CURVE)),
         "reference": f"{type(model).__module__}.{type(model).__name__}.simulate",
-        "versions": {name: version(name) for name in ("pybamm", "scipy", "numpy", "torch")},
+        "versions": versions(("pybamm", "scipy", "numpy", "torch")),
     }
+
+
+def versions(packages: Sequence[str]) -> dict[str, str]:
+    """Of those packages that are installed: closed forms are checked without PyBaMM, too."""
+    return {name: version(name) for name in packages if find_spec(name) is not None}
 
 
 def seconds_per_solve(model: Model, *, n: int = 8, seed: int = 0) -> float:

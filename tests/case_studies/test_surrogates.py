@@ -36,3 +36,7 @@ def test_errors_slide_where_the_recipe_says_so(sliding: bool, monkeypatch: pytes
     assert found.errors is not None
     assert found.errors.slides is sliding
     assert found.record["error_model"]["voltage"]["mean_square"] > 0
+
+
+def test_a_package_that_is_not_installed_has_no_version_and_stops_no_check() -> None:
+    assert list(surrogates.versions(("numpy", "no_such_solver"))) == ["numpy"]
