@@ -1,10 +1,11 @@
 """A porous cell as a draw has it, and what is unknown of it at one instant."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from twin.arrays import Array, to_numpy
+from twin.arrays import Array, like, to_numpy
 from twin.models.battery.cell import FARADAY, GAS, Draw, Electrode, flux_ratio, local_current_density
 from twin.models.battery.layers import Layers
 from twin.models.battery.porous import Porous
@@ -92,13 +93,23 @@ class Stage(NamedTuple):
 
 def drawn_of(porous: Porous, draw: Draw, layers: Layers) -> Drawn:
     """A draw (B,) as the equations take it."""
-    cell = porous.cell
     columns = {name: np.atleast_1d(np.asarray(to_numpy(value), dtype=float)) for name, value in vars(draw).items()}
     batch = np.broadcast_shapes(*(column.shape for column in columns.values()))
-    at = {name: np.broadcast_to(column, batch)[:, None] for name, column in columns.items()}
+    return _described(porous, {name: np.broadcast_to(column, batch)[:, None] for name, column in columns.items()}, layers)
+
+
+def drawn_over_time(porous: Porous, draw: Draw, layers: Layers) -> Drawn:
+    """A draw (*batch,) of any kind of array with entries (*batch, 1, 1), to stand against times and points."""
+    some = 0 * (draw.stoichiometry_n + draw.current)
+    columns = {name: (like(value, some) + some)[..., None, None] for name, value in vars(draw).items()}
+    return _described(porous, columns, layers)
+
+
+def _described(porous: Porous, at: Mapping[str, Array], layers: Layers) -> Drawn:
+    cell = porous.cell
     sides = tuple(
         Side(
-            electrode, sign, sign * np.asarray(flux_ratio(electrode, cell, at[f"active_{key}"], cell.capacity)),
+            electrode, sign, sign * flux_ratio(electrode, cell, at[f"active_{key}"], cell.capacity),
             local_current_density(electrode, cell, at[f"active_{key}"], cell.capacity), at[f"exchange_{key}"],
             at[f"diffusivity_{key}"], at[f"energy_{key}"], at[f"stoichiometry_{key}"], conductivity,
         )
