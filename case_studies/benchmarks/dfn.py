@@ -8,7 +8,8 @@ times the literature's, 25 °C. With ``--everything`` from all that the network 
 the negative diffusivity, 5 to 45 °C, other rested voltages and balances. PyBaMM solves each cell down to 2 V with the
 mesh that the specification names (Chebyshev 40/20/40, 60 volumes in a particle), with ``--fine`` with that of the
 model's own reference (60/20/60, 120 volumes). Errors are root mean squares over a curve. ``--modes`` trains networks
-from so many solves of PyBaMM, and principal components with Gaussian processes, beside it.
+from so many solves of PyBaMM, and principal components with Gaussian processes, beside it. ``--only fields,plain``
+trains networks of all fields by equations (``dfn_fields.py``).
 """
 
 import argparse
@@ -24,6 +25,8 @@ from scipy.interpolate import CubicSpline
 
 from twin.arrays import to_numpy
 from twin.case_studies import surrogates
+from twin.case_studies.benchmarks.dfn_fields import NAMES as FIELDS
+from twin.case_studies.benchmarks.dfn_fields import by_equations
 from twin.case_studies.benchmarks.gaussian_process import fit
 from twin.case_studies.console import console, say
 from twin.case_studies.forwards import forward_of
@@ -231,7 +234,8 @@ def main() -> None:
     parser.add_argument("--fine", action="store_true")
     parser.add_argument("--modes", default="")
     parser.add_argument("--steps", type=int, default=3000, help="of the trainings that --modes compares")
-    parser.add_argument("--only", default="data,hybrid", help="which of physics, data and hybrid")
+    parser.add_argument("--only", default="data,hybrid", help="which of physics, data, hybrid, fields and plain")
+    parser.add_argument("--checkpoint", type=Path, help="of fields and plain, whose training goes on from it")
     parser.add_argument(
         "--marches", type=int, default=wide.recipe.own_solves, help="discharges of those with equations"
     )
@@ -243,10 +247,12 @@ def main() -> None:
     found = {"closed form": voltages(closed_form(wide), known), "march": marched(known),
              "network": voltages(shipped, known)}  # fmt: skip
     teaching = Teaching(options.steps, options.marches)
-    counts = [int(n) for n in options.modes.split(",") if n]
+    counts, modes = [int(n) for n in options.modes.split(",") if n], options.only.split(",")
+    for name in [name for name in modes if name in FIELDS]:
+        modes.remove(name)
+        found[name] = voltages(by_equations(name, options.steps, options.checkpoint), known)
     if counts:
         pool = cells(max(counts), options.seed + 1, reference, everything=options.everything)
-    modes = options.only.split(",")
     if counts and "physics" in modes:
         modes.remove("physics")
         found[f"physics, {options.marches} marches"] = voltages(teaching.by_equations(), known)

@@ -1,16 +1,18 @@
 """The porous cell as a full-field, physics-only surrogate: what ``battery_dfn`` is compared with, not what it ships.
 
-A network gives all fields (``porous_fields.py``) and the equations of ``porous_stage.py`` at random times teach it, with
-no solution of the march or of PyBaMM. At one time, with a stage of length h that began with ĉ - h ∂_t ĉ, they are
+A network gives all fields (``porous_fields.py``), and the equations of ``porous_stage.py`` at random times teach it: no
+solution of the march or of PyBaMM. At one time, in a stage of length h that began with ĉ - h ∂_t ĉ, they are
 
-    r = [h (ε L ∂_t ĉ - inflow)/L_cell,   U ± η - (φ_s - φ_e),   ∫ J dξ - C]
+    r = [h (ε L ∂_t ĉ - inflow)/L_cell,   U ± η - (φ_s - φ_e),   ∫ J dξ - C],
 
-and the rows of ``precondition`` are -(∂r/∂(ĉ, J, φ))⁻¹ r: one iteration of Newton's method from the network's fields,
-with particles that answer to a change of J as to one that has lasted for h, so that a row is an error of an unknown.
+and the rows of ``precondition`` are (∂r/∂(ĉ, J, φ))⁻¹ r: what one iteration of Newton's method would take from the
+network's fields, particles answering to a change of J as to one that has lasted for h. So a row is an error of an
+unknown, counted by what it does to the voltage.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -24,21 +26,18 @@ from twin.models.battery.dfn import PorousCell
 from twin.models.battery.porous_drawn import Stage, Unknowns, drawn_over_time
 from twin.models.battery.porous_fields import Trunk, balanced, ending, fields, speed, unknowns
 from twin.models.battery.porous_memory import implicit_gain
-from twin.models.battery.porous_stage import equations, voltage
-from twin.networks import MLP
+from twin.models.battery.porous_stage import equations, salt_masses, voltage
 from twin.space import Floats, Space
 from twin.table import Table
-from twin.training.first_order import SOAP
+from twin.training.build import bent
 from twin.training.recipe import Recipe
 
-TIMES = 16
+TIMES = 10
 """At which a cell's rows are taken."""
 LASTS = 0.3, 300.0
 """h: a share of the time since rest, and [s] at most."""
 SALT, REACTION, POTENTIAL = 40.0, 25.0, 1000.0
 """[mV] that an error of 1 in ĉ, in J and of 1 V in a potential makes of the voltage, about."""
-SECONDS = 300.0
-"""By which salt's rows are multiplied where they are not preconditioned."""
 
 
 class Section(NamedTuple):
@@ -52,10 +51,9 @@ class Section(NamedTuple):
 
 @dataclass(frozen=True)
 class FieldCell:
-    """``cell`` with another surrogate, taught over the box of ``box``, a preset that shares its network."""
+    """``cell`` with another surrogate over the same box."""
 
     cell: PorousCell
-    box: PorousCell
     trunk: Trunk
     recipe: Recipe
     newton: bool = True
@@ -66,26 +64,32 @@ class FieldCell:
 
     @property
     def source(self) -> str:
+        """Of ``cell``."""
         return self.cell.source
 
     @property
     def space(self) -> Space:
+        """Of ``cell``."""
         return self.cell.space
 
     @property
     def conditions(self) -> Space:
+        """Of ``cell``."""
         return self.cell.conditions
 
     @property
     def coordinates(self) -> tuple[Coordinate, ...]:
+        """Of ``cell``."""
         return self.cell.coordinates
 
     @property
     def observables(self) -> tuple[Observable, ...]:
+        """Of ``cell``."""
         return self.cell.observables
 
     @property
     def inputs(self) -> int:
+        """Of ``cell``."""
         return self.cell.inputs
 
     @property
@@ -95,14 +99,17 @@ class FieldCell:
 
     @property
     def trained_as(self) -> "FieldCell":
+        """Itself."""
         return self
 
     def as_trained(self, theta: Array) -> Array:
+        """The same."""
         return theta
 
     @property
     def dimension(self) -> int:
-        return self.box.dimension
+        """Coordinates of a collocation point, as of ``cell``."""
+        return self.cell.dimension
 
     def drawn(self, theta: Array, c: Array) -> Draw:
         """The cell that θ (*batch, p) and c (k,) or (*batch, k) describe."""
@@ -115,18 +122,17 @@ class FieldCell:
 
     def collocate(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """θ (N, p), c (N, k) and ``TIMES`` times (N, n) [s] until a mean surface is at its wall, dense at the start."""
-        theta, c, _ = self.box.collocate(points)
-        theta = self.box.as_trained(theta)
+        theta, c, _ = self.cell.collocate(points)
         end = torch.as_tensor(ending(self.trunk, self.drawn(theta, c))).to(points)
         steps = torch.arange(TIMES).to(points)
         return theta, c, end[:, None] * ((steps + points[:, -1:]) / TIMES) ** 1.5
 
-    def equations(self, u: Fields, theta: Array, c: Array, x: Array) -> Section:
+    def section(self, u: Fields, theta: Array, c: Array, x: Array) -> Section:
         """The cross-section at times x (N, n), in a stage that lasts h."""
         draw = self.drawn(theta, c)
         drawn = drawn_over_time(self.cell.porous, draw, self.trunk.layers)
         q, surfaces = unknowns(self.trunk, u, x)
-        length = namespace(x).clip(LASTS[0] * x, None, LASTS[1])
+        length = stage_length(x)
         gains = [
             side.fill * implicit_gain(speed(self.trunk, draw, k)[..., None], length)[..., None]
             for k, side in enumerate(drawn.sides)
@@ -139,26 +145,29 @@ class FieldCell:
 
     def residuals(self, u: Fields, theta: Array, c: Array, x: Array) -> Rows:
         """r of each time (N, n (M + N_n + N_p + 2))."""
-        rows = self.equations(u, theta, c, x).rows
+        rows = self.section(u, theta, c, x).rows
         return {"equations": rows.reshape(len(rows), -1)}
 
     def precondition(self, rows: Rows, u: Fields, theta: Array, c: Array, x: Array) -> Rows:
         """Errors of salt, reactions and potentials, in mV of voltage, those above 1 by their size."""
-        with torch.no_grad():
-            section = self.equations(u, theta, c, x)
-        r = rows["equations"].reshape(section.rows.shape)
+        r = rows["equations"].reshape(*x.shape, -1)
         if self.newton:
-            error = torch.linalg.solve(section.matrix, r[..., None])[..., 0] * like(self._units(), r)
-        else:
-            error = r * like(self._units(), r)
+            with torch.no_grad():
+                matrix = self.section(u, theta, c, x).matrix
+            r = torch.linalg.solve(matrix, r[..., None])[..., 0]
+        error = r * like(self._units, r)
         M, n = self.trunk.layers.points, len(self.trunk.electrodes[0].xi) + 1
         parts = {"salt": error[..., :M], "negative": error[..., M : M + n], "positive": error[..., M + n :]}
-        return {name: _bent(part.reshape(len(part), -1)) for name, part in parts.items()}
+        return {name: bent(part.reshape(len(part), -1)) for name, part in parts.items()}
 
+    @cached_property
     def _units(self) -> Floats:
-        parts = [np.full(self.trunk.layers.points, SALT)]
+        """[mV] of each row, of the equations as they stand or of the unknowns."""
+        porous, layers = self.cell.porous, self.trunk.layers
+        shares = salt_masses(porous, layers) / sum(porous.thickness)
+        parts = [np.full(layers.points, SALT) if self.newton else SALT / shares]
         for layer in self.trunk.electrodes:
-            parts += [np.full(len(layer.xi), REACTION if self.newton else POTENTIAL), [POTENTIAL]]
+            parts += [np.full(len(layer.xi), REACTION if self.newton else POTENTIAL), np.array([POTENTIAL])]
         return np.concatenate(parts)
 
     def observe(self, u: Fields, theta: Array, c: Array, x: Array) -> Array:
@@ -193,5 +202,6 @@ class FieldCell:
         return self.cell.experiments(table, given)
 
 
-def _bent(rows: torch.Tensor) -> torch.Tensor:
-    return rows * torch.sqrt(2 / (1 + torch.sqrt(1 + rows * rows)))
+def stage_length(t: Array) -> Array:
+    """h [s] at times t."""
+    return namespace(t).clip(LASTS[0] * t, None, LASTS[1])

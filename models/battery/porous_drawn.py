@@ -95,7 +95,9 @@ def drawn_of(porous: Porous, draw: Draw, layers: Layers) -> Drawn:
     """A draw (B,) as the equations take it."""
     columns = {name: np.atleast_1d(np.asarray(to_numpy(value), dtype=float)) for name, value in vars(draw).items()}
     batch = np.broadcast_shapes(*(column.shape for column in columns.values()))
-    return _described(porous, {name: np.broadcast_to(column, batch)[:, None] for name, column in columns.items()}, layers)
+    return _described(
+        porous, {name: np.broadcast_to(column, batch)[:, None] for name, column in columns.items()}, layers
+    )
 
 
 def drawn_over_time(porous: Porous, draw: Draw, layers: Layers) -> Drawn:

@@ -57,7 +57,7 @@ class Trunk:
     """Shapes over depth of a porous cell whose particles' diffusivities are constant; ValueError if they are not."""
 
     porous: Porous
-    layers: Layers = Layers()
+    layers: Layers
 
     def __post_init__(self) -> None:
         if any(law is not uniform for law in self.porous.particles):

@@ -74,7 +74,9 @@ def _ramps() -> tuple[Floats, Floats]:
     small, safe = x < 0.02, np.maximum(x, 0.02)
     psi = np.where(small, np.polyval([1 / 40320, -1 / 5040, 1 / 720, -1 / 120, 1 / 24, -1 / 6, 1 / 2], x),
                    (np.expm1(-safe) + safe) / safe**2)  # fmt: skip
-    one = np.where(small, np.polyval([1 / 5040, -1 / 720, 1 / 120, -1 / 24, 1 / 6, -1 / 2, 1.0], x), -np.expm1(-safe) / safe)
+    one = np.where(
+        small, np.polyval([1 / 5040, -1 / 720, 1 / 120, -1 / 24, 1 / 6, -1 / 2, 1.0], x), -np.expm1(-safe) / safe
+    )
     return psi @ (reads * drives), (one - 2 * psi) @ (reads * drives) * np.log(LONG / SHORT) / (NODES - 1)
 
 

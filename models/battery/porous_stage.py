@@ -21,7 +21,8 @@ import numpy as np
 from twin.arrays import Array, like, namespace
 from twin.dual import Dual
 from twin.models.battery.cell import FARADAY
-from twin.models.battery.layers import Layer
+from twin.models.battery.layers import Layer, Layers
+from twin.models.battery.porous import Porous
 from twin.models.battery.porous_drawn import Drawn, Stage, Unknowns
 from twin.space import Floats
 
@@ -74,7 +75,16 @@ def heating(drawn: Drawn, stage: Stage, q: Unknowns) -> Array:
 
 def salt_amount(drawn: Drawn, salt: Array) -> Array:
     """∫ ε ĉ dx [m] (*batch,): constant."""
-    return salt @ like(_masses(drawn), salt)
+    return salt @ like(salt_masses(drawn.porous, drawn.layers), salt)
+
+
+def salt_masses(porous: Porous, layers: Layers) -> Floats:
+    """ε L w (M,) [m]."""
+    parts = zip(layers.each, porous.thickness, porous.porosity, strict=True)
+    total = np.zeros(layers.points)
+    for layer, size, share in parts:
+        total[layer.span] += size * share * layer.weights
+    return total
 
 
 def _in_layers(drawn: Drawn, q: Unknowns) -> list[_Salt]:
@@ -108,7 +118,7 @@ def _electrolyte(drawn: Drawn, k: int, current: Array, c: Array, slope: Array) -
 def _salt(drawn: Drawn, stage: Stage, q: Unknowns, known: list[_Salt]) -> tuple[Array, Array]:
     """ε L (ĉ - ĉ before) - γ Δt (inflow), over the cell's length, and its Jacobian (*batch, M, all)."""
     xp = namespace(q.salt)
-    masses = like(_masses(drawn) / sum(drawn.porous.thickness), q.salt)
+    masses = like(salt_masses(drawn.porous, drawn.layers) / sum(drawn.porous.thickness), q.salt)
     length = stage.length / sum(drawn.porous.thickness)
     source = drawn.density / (FARADAY * drawn.porous.electrolyte.concentration)
     total, by_salt = 0.0, 0.0
@@ -202,12 +212,3 @@ def _place(drawn: Drawn, layer: Layer) -> Floats:
     """(N, M): which points of the cell the layer's are."""
     found: Floats = np.eye(drawn.layers.points)[layer.span]
     return found
-
-
-def _masses(drawn: Drawn) -> Floats:
-    """ε L w (M,) [m]."""
-    parts = zip(drawn.layers.each, drawn.porous.thickness, drawn.porous.porosity, strict=True)
-    total = np.zeros(drawn.layers.points)
-    for layer, size, share in parts:
-        total[layer.span] += size * share * layer.weights
-    return total

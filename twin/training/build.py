@@ -178,14 +178,14 @@ def data(
     if isinstance(model, Targeted):
         return Problem(network, model.dimension, rows=_regressed(model, network, solves, term))
     known = _Known(uncorrected(model), solves, scale)
-    count, bent = len(solves.theta), _bent if robust else _plain
+    count, counted = len(solves.theta), bent if robust else _plain
 
     def picked(weights: TorchWeights, points: torch.Tensor) -> TorchRows:
         which = (points[:, 0].double() * count).long().clamp(max=count - 1).cpu()
-        return {term: bent(known.misfit(network, weights, which))}
+        return {term: counted(known.misfit(network, weights, which))}
 
     def everything(weights: TorchWeights) -> TorchRows:
-        return {term: bent(known.misfit(network, weights, torch.arange(count)))}
+        return {term: counted(known.misfit(network, weights, torch.arange(count)))}
 
     if count <= AT_ONCE:
         return Problem(network, model.dimension, anchors=everything)
@@ -213,7 +213,8 @@ def _plain(misfit: torch.Tensor) -> torch.Tensor:
     return misfit
 
 
-def _bent(misfit: torch.Tensor) -> torch.Tensor:
+def bent(misfit: torch.Tensor) -> torch.Tensor:
+    """Rows whose squares are 2 (√(1 + m²) - 1): of misfits above 1 the size counts and not the square."""
     return misfit * torch.sqrt(2 / (1 + torch.sqrt(1 + misfit * misfit)))
 
 
