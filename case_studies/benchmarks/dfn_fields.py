@@ -1,6 +1,6 @@
 """The porous cell by a network of all its fields that equations alone teach: rows of ``benchmarks.dfn``.
 
-``python -m twin.case_studies.benchmarks.dfn --fine --only fields,plain --steps 5000 [--checkpoint fields.checkpoint]``
+``python -m twin.case_studies.benchmarks.dfn --fine --only fields,plain --steps 3000 [--checkpoint fields.checkpoint]``
 
 ``plain`` is the same without the preconditioner. The box and what the network sees are those of the shipped one. With
 a checkpoint, a run that was stopped goes on, and one that is done is only scored.
@@ -26,7 +26,7 @@ from twin.training.recipe import Recipe
 TRUNK = Trunk(wide.porous, Layers())
 RECIPE = Recipe(
     network=MLP(inputs=wide.inputs, hidden=(128, 128, 128, 128), outputs=TRUNK.outputs, output_scale=0.1),
-    stages=(SOAP(steps=5000, rate=3e-3, batch=96, dtype=torch.float64, precondition_frequency=10),),
+    stages=(SOAP(steps=3000, rate=3e-3, batch=64, dtype=torch.float64, precondition_frequency=10),),
     solves=0,
     scale=1e-3,
 )
