@@ -44,6 +44,7 @@ RANGES = ((0.0, 1.0), (0.2, 1.0))
 EVENNESS, FALLS = 0.3, 0.6
 """Size of r_1 for outputs of 1, and of each next one over the last."""
 APART = 1e-5
+"""Half the distance, over t, of two times whose difference is a derivative."""
 LEAST_SALT = 3e-3
 """ĉ that coefficients of the electrolyte see at least, about."""
 MOMENTS = np.concatenate([[0.0], np.geomspace(2e-5, 0.012, 12), np.linspace(0.012, 1.0, 84)[1:]])
@@ -152,7 +153,7 @@ def fields(trunk: Trunk, draw: Draw, outputs: Array) -> Fields:
 
 
 def _difference(function: Callable[[Array], Array], t: Array) -> Array:
-    """d/dt at t > 0 between times that are ``APART`` of t away: within 1e-9, since nothing here is faster than t."""
+    """d/dt at t > 0: within 1e-6 of itself where the function bends over a hundredth of t or more."""
     xp, n = namespace(t), t.shape[-1]
     both = function(xp.concat([t * (1 + APART), t * (1 - APART)], axis=-1))
     return (both[..., :n, :] - both[..., n:, :]) / (2 * APART * t[..., None])
@@ -171,7 +172,9 @@ def speed(trunk: Trunk, draw: Draw, k: int) -> Array:
 
 
 def ending(trunk: Trunk, draw: Draw) -> Floats:
-    """When the first mean surface is at its wall [s] (*batch,): the end of what fields are asked for."""
+    """When the first mean surface is at its wall [s] (*batch,): the end of what fields are asked for. It looks at
+    values, so JAX cannot trace fields, and no derivative flows through it: the memory's moments need none.
+    """
     cell, ends = trunk.porous.cell, []
     for k, (electrode, wall) in enumerate(zip((cell.negative, cell.positive), WALLS, strict=True)):
         active, start = (draw.active_n, draw.stoichiometry_n) if k == 0 else (draw.active_p, draw.stoichiometry_p)

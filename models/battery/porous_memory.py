@@ -18,8 +18,8 @@ from twin.models.battery.porous_particles import modes_of_a_particle
 from twin.space import Floats
 
 SHORT, LONG, NODES = 1e-8, 20.0, 1000
-"""v t that the table of R spans, evenly in its logarithm; before it surfaces answer at once, after it all but the mean
-is at rest.
+"""v t that the table of R spans, evenly in its logarithm: before it R/t² is constant, after it all modes but the mean
+are at rest.
 """
 
 

@@ -97,6 +97,14 @@ def test_rest_salt_lithium_and_currents_hold_for_any_weights() -> None:
     assert np.ptp(salt[:, 2], axis=-1).min() > 0.01
 
 
+def test_a_network_that_says_nothing_leaves_single_particles() -> None:
+    u = PRECONDITIONED.lift(lambda inputs: np.zeros((*inputs.shape[:-1], TRUNK.outputs)), THETA, C)
+    t = np.array([[10.0, 1000.0]])
+    np.testing.assert_allclose(u["reactions"](t), 1.2)
+    for part in (slice(0, 6), slice(6, 12)):
+        assert np.ptp(u["surfaces"](t)[..., part], axis=-1).max() < 1e-12
+
+
 def test_a_step_and_a_ramp_are_remembered_as_a_sphere_does() -> None:
     v, t = np.array([[2e-4]]), np.geomspace(30.0, 3e4, 40)[None]
     exact = surface_response(v * t) / (3 * v)
