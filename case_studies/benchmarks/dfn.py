@@ -234,7 +234,9 @@ def main() -> None:
     parser.add_argument("--fine", action="store_true")
     parser.add_argument("--modes", default="")
     parser.add_argument("--steps", type=int, default=3000, help="of the trainings that --modes compares")
-    parser.add_argument("--only", default="data,hybrid", help="which of physics, data, hybrid, fields and plain")
+    parser.add_argument(
+        "--only", default="data,hybrid", help="which of physics, data, hybrid, fields, plain and sparse"
+    )
     parser.add_argument("--checkpoint", type=Path, help="of fields and plain, whose training goes on from it")
     parser.add_argument(
         "--marches", type=int, default=wide.recipe.own_solves, help="discharges of those with equations"

@@ -34,8 +34,8 @@ from twin.training.recipe import Recipe
 
 TIMES = 10
 """At which a cell's rows are taken."""
-LASTS = 0.3, 300.0
-"""h: a share of the time since rest, and [s] at most."""
+LONGEST = 300.0
+"""h [s] at most."""
 SALT, REACTION, POTENTIAL = 40.0, 25.0, 1000.0
 """[mV] that an error of 1 in ĉ, in J and of 1 V in a potential makes of the voltage, about."""
 
@@ -58,6 +58,10 @@ class FieldCell:
     recipe: Recipe
     newton: bool = True
     """Whether rows are preconditioned; else they are r, in mV."""
+    lasts: float = 1.0
+    """h over the time since rest."""
+    crowding: float = 2.5
+    """Power of an even number that times over the end are: the larger, the more of them are early."""
 
     name = "battery_dfn"
     preset = "fields"
@@ -125,14 +129,14 @@ class FieldCell:
         theta, c, _ = self.cell.collocate(points)
         end = torch.as_tensor(ending(self.trunk, self.drawn(theta, c))).to(points)
         steps = torch.arange(TIMES).to(points)
-        return theta, c, end[:, None] * ((steps + points[:, -1:]) / TIMES) ** 1.5
+        return theta, c, end[:, None] * ((steps + points[:, -1:]) / TIMES) ** self.crowding
 
     def section(self, u: Fields, theta: Array, c: Array, x: Array) -> Section:
         """The cross-section at times x (N, n), in a stage that lasts h."""
         draw = self.drawn(theta, c)
         drawn = drawn_over_time(self.cell.porous, draw, self.trunk.layers)
         q, surfaces = unknowns(self.trunk, u, x)
-        length = stage_length(x)
+        length = self.stage_length(x)
         gains = [
             side.fill * implicit_gain(speed(self.trunk, draw, k)[..., None], length)[..., None]
             for k, side in enumerate(drawn.sides)
@@ -142,6 +146,10 @@ class FieldCell:
         stage = Stage(length[..., None], before, (offsets[0], offsets[1]), (gains[0], gains[1]))
         rows, matrix = equations(drawn, stage, q)
         return Section(stage, *balanced(self.trunk, q, rows), matrix)
+
+    def stage_length(self, t: Array) -> Array:
+        """h [s] at times t."""
+        return namespace(t).clip(self.lasts * t, None, LONGEST)
 
     def residuals(self, u: Fields, theta: Array, c: Array, x: Array) -> Rows:
         """r of each time (N, n (M + N_n + N_p + 2))."""
@@ -200,8 +208,3 @@ class FieldCell:
     def experiments(self, table: Table, given: Mapping[str, float]) -> Experiment:
         """As of ``cell``."""
         return self.cell.experiments(table, given)
-
-
-def stage_length(t: Array) -> Array:
-    """h [s] at times t."""
-    return namespace(t).clip(LASTS[0] * t, None, LASTS[1])

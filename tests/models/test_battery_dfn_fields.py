@@ -14,7 +14,7 @@ from twin.case_studies.benchmarks.dfn_fields import PRECONDITIONED, TRUNK
 from twin.field import ExactField
 from twin.model import Fields
 from twin.models.battery.cell import Draw, flux_ratio
-from twin.models.battery.dfn_fields import REACTION, SALT, FieldCell, stage_length
+from twin.models.battery.dfn_fields import REACTION, SALT, FieldCell
 from twin.models.battery.layers import Layers
 from twin.models.battery.lgm50_porous import soh6
 from twin.models.battery.nrel_porous import pinnstripes2
@@ -150,7 +150,7 @@ def test_a_preconditioned_row_is_the_error_of_an_unknown() -> None:
     draw = PRECONDITIONED.drawn(torch.as_tensor(THETA), torch.as_tensor(C)[None])
     made = [
         side.fill
-        * implicit_gain(speed(TRUNK, draw, k)[:, None], stage_length(times))[..., None]
+        * implicit_gain(speed(TRUNK, draw, k)[:, None], PRECONDITIONED.stage_length(times))[..., None]
         * wrong[6 * k : 6 * k + 6]
         for k, side in enumerate(drawn_over_time(soh6.porous, draw, TRUNK.layers).sides)
     ]
