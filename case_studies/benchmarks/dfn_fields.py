@@ -2,7 +2,7 @@
 
 ``python -m twin.case_studies.benchmarks.dfn --fine --only fields,plain --steps 1200 [--checkpoint fields.checkpoint]``
 
-``plain`` is the same without the preconditioner; ``sparse`` looks at fewer early times, with shorter stages. The box and
+``plain`` is the same without the preconditioner; ``sparse`` looks at fewer early times, in shorter stages. The box and
 what the network sees are those of the shipped one. With a checkpoint, a run that was stopped goes on, and one that is
 done is only scored.
 """
