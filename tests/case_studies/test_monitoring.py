@@ -66,9 +66,14 @@ class Squares:
             return rows[0], (rows[1:] - rows[0]).T / STEP
 
         noise = (coordinates.u(np.append(forward.space.nominal, NOISE)[None]) * coordinates.width)[0, -1]
-        found = least_squares(
-            lambda u: near(tuple(u))[0], np.zeros(len(forward.space)), jac=lambda u: near(tuple(u))[1]
-        )
+
+        def away(u: Floats) -> Floats:
+            return near(tuple(u.tolist()))[0]
+
+        def slope(u: Floats) -> Floats:
+            return near(tuple(u.tolist()))[1]
+
+        found = least_squares(away, np.zeros(len(forward.space)), jac=slope)
         slopes = np.asarray(found.jac)
         root = np.linalg.cholesky(np.linalg.inv(slopes.T @ slopes))
         both = np.concatenate([DRAWS, -DRAWS])
