@@ -43,7 +43,7 @@ class Effort:
 
     @property
     def aim(self) -> Standard:
-        """What ends the second rung's rounds: that of the first. A sample that stopped at a k-hat of 0.6 had sds up to a
+        """What ends the second rung's rounds: that of the first. Samples that stopped at a k-hat of 0.6 had sds up to a
         fifth too small where a posterior leans on the edge of its box (``case_studies/nrel_porous.py``).
         """
         return self.first
