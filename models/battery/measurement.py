@@ -56,8 +56,7 @@ def read(model: Reader, cell: Cell, table: Table, given: Mapping[str, float], *,
     voltage = table.number("voltage", "V")
     current = table.number("current", "A")
     conditions, notes, skipped = model.conditions.unpack(model.conditions.nominal), [], 0
-    start, rested = rest_before(table, RESTING * cell.capacity)
-    where = "before the first one"
+    (start, rested), where = rest_before(table, RESTING * cell.capacity), "before the first one"
     if start is None:
         start = float(times[0])
         if abs(current[0]) <= RESTING * cell.capacity:
