@@ -8,13 +8,10 @@ import numpy as np
 
 from twin.arrays import to_numpy
 from twin.error import ErrorModel, uncorrelated
-from twin.error_fit import Errors, fit_error, reach_of, standardised
+from twin.error_fit import CENTRAL, Errors, fit_error, reach_of, standardised
 from twin.model import Model, until_end
 from twin.space import Floats
 from twin.training.build import Solves, Trainable
-
-CENTRAL = 1.6448536269514722
-"""Standard deviations of a normal law that hold its central 90 %."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from twin.arrays import Array, namespace
-from twin.scan import scan
 from twin.space import Floats
 
 
@@ -88,34 +86,6 @@ class Chebyshev:
     def derivative(self) -> "Chebyshev":
         """One derivative more."""
         return replace(self, order=self.order + 1)
-
-
-BLOCK = 8
-"""Coefficients that one step of a series' loop takes."""
-
-
-def chebyshev_series(coefficients: Array, s: Array) -> Array:
-    """Σ_k a_k T_k(s) (*batch, n) of coefficients (*batch, K) and s (*batch, n); beyond ±1 as at the end.
-
-    Clenshaw's recurrence (1955, Math. Tables Aids Comput. 9, 118) as one loop: unrolled, the derivatives of a few such
-    series take a compiler minutes.
-    """
-    xp = namespace(s)
-    z = xp.clip(s, -1.0, 1.0)
-    rows = xp.flip(xp.moveaxis(coefficients, -1, 0), axis=0)[..., None]
-    first = rows.shape[0] % BLOCK or BLOCK
-
-    def steps(carry: tuple[Array, Array], block: tuple[Array]) -> tuple[tuple[Array, Array], tuple[()]]:
-        one, two = carry
-        for i in range(block[0].shape[0]):
-            one, two = 2 * z * one - two + block[0][i], one
-        return (one, two), ()
-
-    zero = 0 * z + 0 * rows[0]
-    begun, _ = steps((zero, zero), (rows[:first],))
-    blocks = xp.reshape(rows[first:], (-1, BLOCK, *rows.shape[1:]))
-    (one, two), _ = scan(steps, begun, (blocks,)) if blocks.shape[0] else (begun, ())
-    return one - z * two
 
 
 @dataclass(frozen=True)

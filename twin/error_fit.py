@@ -4,6 +4,10 @@ Patterns are the principal components of the scaled errors. Each component's coe
 leave, gets a mean and a spread that may depend on parameters and conditions: constant, linear or quadratic by ridge
 regression, whichever predicts best a point that was left out.
 
+Errors have heavy tails: a few solves are ten times as wrong as is usual, and what they do to means, patterns and mean
+squares belongs to no other. So they count less for the first two (``_importance``), and a spread is such that 90 % of
+errors are inside their central 90 %, whatever the rest does.
+
 Errors that slide are first relieved of δ_i p_i, with p_i the slide of curve i (``slide.py``) and
 
     δ_i = Σ p_i e_i/Σ p_i²,
@@ -19,12 +23,16 @@ import numpy as np
 from twin.error import ErrorModel, linear_terms, terms
 from twin.space import Floats, Space
 
-MOST_MODES = 4
+MOST_MODES = 6
 EXPLAINED = 0.99
 """Share of the errors' variance at which no further pattern is taken."""
 RIDGE = 1e-3
-GAIN = 0.95
+GAIN = 0.98
 """A higher degree must bring the leave-one-out error below this share of the lower one's."""
+USUAL = 2.0
+"""Root mean squares of a solve's errors, over their median, above which it counts less."""
+CENTRAL = 1.6448536269514722
+"""Standard deviations of a normal law that hold its central 90 %."""
 LOG_NORMAL = -0.6351814227307391
 """E log |ξ| of a standard normal ξ, -(γ + log 2)/2."""
 ROUNDING = 1e-10
@@ -55,12 +63,14 @@ def fit_error(errors: Errors, centre: Floats, width: Floats) -> ErrorModel:
     joint, values, slides = _apart(errors)
     counted = np.isfinite(values)
     many = np.maximum(counted.sum(axis=0), 1)
-    bias = np.where(counted, values, 0.0).sum(axis=0) / many
+    weight = _importance(values)
+    weighted = counted * weight[:, None, None]
+    bias = np.where(counted, weighted * values, 0.0).sum(axis=0) / np.maximum(weighted.sum(axis=0), TINY)
     centred = np.where(counted, values - bias, 0.0)
     unit = np.sqrt(np.mean(centred**2, axis=(0, 1)))
     unit = np.where(unit > ROUNDING * np.abs(bias).max(axis=0), unit, 0.0)
     scaled = np.where(unit > 0, centred / np.where(unit > 0, unit, 1.0), 0.0)
-    modes, scores = _patterns(scaled)
+    modes, scores = _patterns(scaled, weight)
     left = np.where(counted, scaled - np.einsum("nr,mqr->nmq", scores, modes), np.nan)
     basis = terms((joint - centre) / width)
     means, log_scale = [], []
@@ -120,16 +130,26 @@ def _apart(errors: Errors) -> tuple[Floats, Floats, list[Floats]]:
     return joint, values - delta[:, None, None] * slide, [delta]
 
 
-def _patterns(scaled: Floats) -> tuple[Floats, Floats]:
-    """Patterns (m, q, r) of unit norm and scores (N, r) of the scaled errors (N, m, q)."""
+def _importance(values: Floats) -> Floats:
+    """How much each solve's errors (N, m, q) count for means and patterns (N,): 1, and less where they are large."""
+    scale = np.sqrt(np.nanmean(values**2, axis=(0, 1)))
+    relative = values / np.where(scale > 0, scale, np.inf)
+    size = np.sqrt(np.nanmean(relative**2, axis=(1, 2)))
+    most = USUAL * np.median(size)
+    return np.where(size > most, most / np.where(size > most, size, 1.0), 1.0) ** 2
+
+
+def _patterns(scaled: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Patterns (m, q, r) of unit norm and scores (N, r) of the scaled errors (N, m, q), which count by weight (N,)."""
     n, m, q = scaled.shape
-    left, strength, right = np.linalg.svd(scaled.reshape(n, m * q), full_matrices=False)
+    flat = scaled.reshape(n, m * q)
+    _, strength, right = np.linalg.svd(weight[:, None] * flat, full_matrices=False)
     power = strength**2
     if power.sum() == 0:
         return np.zeros((m, q, 0)), np.zeros((n, 0))
     needed = 1 + int(np.searchsorted(np.cumsum(power) / power.sum(), EXPLAINED))
     r = min(needed, MOST_MODES, max(1, n // 8))
-    return right[:r].T.reshape(m, q, r), left[:, :r] * strength[:r]
+    return right[:r].T.reshape(m, q, r), flat @ right[:r].T
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,12 +189,13 @@ def _fit(basis: Floats, target: Floats, weight: Floats, ridge: float) -> Regress
 
 
 def _spread_of(basis: Floats, residual: Floats) -> Floats:
-    """Coefficients (f,) of log s, scaled so that residual/s has unit mean square."""
+    """Coefficients (f,) of log s, scaled so that the central 90 % of a normal law holds 90 % of residual/s."""
     size = np.sqrt(np.mean(residual**2))
     if size == 0:
         return np.asarray(np.r_[NEVER, np.zeros(basis.shape[1] - 1)])
     logs = np.log(np.maximum(np.abs(residual), TINY * size))
-    return _unit_mean_square(_regress(basis, logs - LOG_NORMAL), logs - LOG_NORMAL, residual)
+    found = _regress(basis, logs - LOG_NORMAL)
+    return _holding(found, np.abs(residual) / np.exp(logs - LOG_NORMAL - found.left_out))
 
 
 def _spread_of_rest(basis: Floats, left: Floats, rest: Floats) -> Floats:
@@ -187,13 +208,14 @@ def _spread_of_rest(basis: Floats, left: Floats, rest: Floats) -> Floats:
     squares = np.where(counted, relative, 0.0) ** 2
     size = np.sqrt(squares.sum(axis=(1, 2))[solved] / counted.sum(axis=(1, 2))[solved])
     logs = np.log(np.maximum(size, TINY))
-    return _unit_mean_square(_regress(basis[solved], logs), logs, size)
+    found = _regress(basis[solved], logs)
+    standard = np.abs(relative[solved]) / np.exp(logs - found.left_out)[:, None, None]
+    return _holding(found, standard[np.isfinite(standard)])
 
 
-def _unit_mean_square(found: Regression, logs: Floats, residual: Floats) -> Floats:
-    """The coefficients shifted so that residuals over spreads predicted without them have mean square 1."""
-    predicted = logs - found.left_out
-    shift = 0.5 * np.log(np.mean((residual / np.exp(predicted)) ** 2))
+def _holding(found: Regression, standard: Floats) -> Floats:
+    """The coefficients shifted so that sizes over spreads predicted without them are below ``CENTRAL`` in 90 %."""
+    shift = np.log(max(np.quantile(standard, 0.9), TINY) / CENTRAL)
     return np.asarray(found.weights + np.r_[shift, np.zeros(len(found.weights) - 1)])
 
 

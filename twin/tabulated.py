@@ -11,7 +11,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from twin.arrays import Array, like, namespace, to_numpy
-from twin.basis import chebyshev_series
+from twin.chebyshev import chebyshev_sums
 from twin.error import ForwardError
 from twin.forward import Wrapped
 from twin.model import Forward
@@ -32,7 +32,7 @@ class Tabulated(Wrapped):
         low, high = self.space.bounds[0]
         s = (2 * theta - low - high) / (high - low)
         rows = self.coefficients.reshape(len(self.coefficients), -1).T
-        found = chebyshev_series(like(rows, theta), s[..., None])[..., 0]
+        found = chebyshev_sums(like(rows, theta), s)[..., 0]
         return namespace(theta).reshape(found, (*theta.shape[:-1], *self.coefficients.shape[1:]))
 
     def error(self, c: Array, x: Array) -> ForwardError | None:

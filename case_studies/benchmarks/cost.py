@@ -77,8 +77,11 @@ def processor_seconds(job: Callable[[], object], repeats: int) -> float:
     return median_seconds(job, repeats, time.process_time)
 
 
-def by_jax(case: Case, repeats: int) -> Row:
-    """Compiled by JAX; batches in chunks that stay in the cache, and all at once for comparison."""
+def by_jax(case: Case, repeats: int, *, double: bool = True) -> Row:
+    """Compiled by JAX; batches in chunks that stay in the cache, and all at once for comparison.
+
+    Likelihoods are evaluated in double precision; single precision is for comparison.
+    """
     import jax
     import jax.numpy as jnp
 
@@ -96,14 +99,14 @@ def by_jax(case: Case, repeats: int) -> Row:
         compiled = jax.jit(function)
         return processor_seconds(lambda: jax.block_until_ready(compiled(at)), n)
 
-    with jax.enable_x64(True):
+    with jax.enable_x64(double):
         batch = jnp.asarray(theta)
         chunked, whole = (
             seconds(f, batch, repeats)
             for f in (lambda t: jax.lax.map(both, t, batch_size=CHUNK), lambda t: jax.vmap(both)(t))
         )
         return {
-            "what": f"{case.name}, JAX",
+            "what": f"{case.name}, JAX" + ("" if double else ", float32"),
             "V, single ms": 1e3 * seconds(value, batch[0], 10 * repeats),
             "V + gradient, single ms": 1e3 * seconds(both, batch[0], 10 * repeats),
             "V, batch us": 1e6 / BATCH * seconds(lambda t: jax.lax.map(value, t, batch_size=CHUNK), batch, repeats),
@@ -163,7 +166,7 @@ def measure(quick: bool) -> list[Row]:
     found: list[Row] = []
     for case in cases():
         ours = by_jax(case, repeats)
-        found += [ours, by_torch(case, repeats)]
+        found += [ours, by_jax(case, repeats, double=False), by_torch(case, repeats)]
         for row in by_pybamm(case, max(3, repeats // 2)):
             ratios = {f"{key} / ours": row[f"{key}, single ms"] / ours[f"{key}, single ms"] for key in KEYS}
             ratios |= {f"{key} / batch": 1e3 * row[f"{key}, single ms"] / ours[f"{key}, batch us"] for key in KEYS}

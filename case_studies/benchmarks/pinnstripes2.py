@@ -63,19 +63,19 @@ def solved(model: Model, theta: Floats) -> Floats:
         return np.stack(solve_all(model, jobs, executor=executor, store=finished_store("solves")))[..., 0]
 
 
-def reference_grid(model: Model, seed: int = 0) -> Reference:
-    """The interpolant of NODES² solves on a GRID x GRID mesh, and its largest error [V] at fresh points."""
+def reference_grid(model: Model, seed: int = 0, nodes: int = NODES) -> Reference:
+    """The interpolant of ``nodes``² solves on a GRID x GRID mesh, and its largest error [V] at fresh points."""
     bounds = np.log(model.space.bounds)
-    z = chebyshev.chebpts1(NODES)
+    z = chebyshev.chebpts1(nodes)
     axes = [low + (high - low) * (z + 1) / 2 for low, high in bounds]
-    nodes = np.exp(np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)).reshape(-1, 2)
-    known = solved(model, nodes).reshape(NODES, NODES, -1)
-    inverse = np.linalg.inv(chebyshev.chebvander(z, NODES - 1))
+    at_nodes = np.exp(np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)).reshape(-1, 2)
+    known = solved(model, at_nodes).reshape(nodes, nodes, -1)
+    inverse = np.linalg.inv(chebyshev.chebvander(z, nodes - 1))
     coefficients = np.einsum("ai,bj,ijn->abn", inverse, inverse, known)
 
     def at(theta: Floats) -> Floats:
         scaled = 2 * (np.log(theta) - bounds[:, 0]) / (bounds[:, 1] - bounds[:, 0]) - 1
-        basis = [chebyshev.chebvander(scaled[:, i], NODES - 1) for i in range(2)]
+        basis = [chebyshev.chebvander(scaled[:, i], nodes - 1) for i in range(2)]
         values: Floats = np.einsum("ka,kb,abn->kn", *basis, coefficients, optimize=True)
         return values
 
@@ -111,22 +111,24 @@ def _width(values: Floats, weights: Floats) -> float:
     return float(high - low)
 
 
-def one(forward: Forward, reference: Reference, truth: Floats, y: Floats, seed: int) -> dict[str, Any]:
-    """Both posteriors of one data set."""
+def one(
+    forward: Forward, reference: Reference, truth: Floats, y: Floats, seed: int, draws: int = DRAWS
+) -> dict[str, Any]:
+    """Both posteriors of one data set; ``draws`` are those of a chain."""
     conditions = forward.conditions.unpack(forward.conditions.nominal)
     experiment = Experiment("2C", conditions, ("time",), times(), ("voltage",), y[:, None], {"voltage": "V"})
     likelihood = Likelihood(forward, [experiment])
-    sample = sample_nuts(density_of(likelihood), seed=seed, draws=DRAWS)
-    draws = sample.theta[..., :2].reshape(-1, 2)
+    sample = sample_nuts(density_of(likelihood), seed=seed, draws=draws)
+    theta = sample.theta[..., :2].reshape(-1, 2)
     mean, sd, width = exact_posterior(reference, y, forward.observables[0].noise)
-    low, high = (np.asarray(np.quantile(draws, level, axis=0)) for level in (0.05, 0.95))
+    low, high = (np.asarray(np.quantile(theta, level, axis=0)) for level in (0.05, 0.95))
     return {
         "truth": truth.tolist(),
-        "mean_shift": ((draws.mean(axis=0) - mean) / sd).tolist(),
-        "sd_ratio": (draws.std(axis=0) / sd).tolist(),
+        "mean_shift": ((theta.mean(axis=0) - mean) / sd).tolist(),
+        "sd_ratio": (theta.std(axis=0) / sd).tolist(),
         "width_ratio": ((high - low) / width).tolist(),
         "inside90": ((low <= truth) & (truth <= high)).tolist(),
-        "correlation": float(np.asarray(np.corrcoef(draws.T))[0, 1]),
+        "correlation": float(np.asarray(np.corrcoef(theta.T))[0, 1]),
         "sd": sd.tolist(),
         "divergences": int(np.sum(sample.stats["diverging"])),
     }

@@ -61,6 +61,15 @@ class Information(NamedTuple):
         return self.decrement < AT_REST
 
 
+class Local(NamedTuple):
+    """A record about u (p,): precision JᵀR⁻¹J (p, p), pull JᵀR⁻¹r (p,) and whitened residual (q n,)."""
+
+    u: Any
+    precision: Any
+    pull: Any
+    residual: Any
+
+
 @dataclass(frozen=True, eq=False)
 class Channels:
     """Of q channels: usual noise (q,) of the sensors, errors (q,) of the model, and their correlation time."""
@@ -136,26 +145,30 @@ class WindowFit(Frame):
             found = 0.5 * r @ r + 0.5 * stiff * jnp.sum((u - start) ** 2)
             return jnp.where(jnp.isnan(found), jnp.inf, found)
 
-        def local(u: jax.Array) -> tuple[jax.Array, jax.Array]:
+        def local(u: jax.Array) -> Local:
             def both(v: jax.Array) -> tuple[jax.Array, jax.Array]:
                 found = readings(v)
                 return white(jnp.where(measured, found, 0.0)), found
 
             slopes, found = jax.jacfwd(both, has_aux=True)(u)
-            return slopes.T @ slopes, slopes.T @ white(left(found))
+            residual = white(left(found))
+            return Local(u, slopes.T @ slopes, slopes.T @ residual, residual)
 
-        def step(_: int, u: jax.Array) -> jax.Array:
-            precision, pull = local(u)
-            matrix, slope = precision + stiff * jnp.eye(len(u)), pull - stiff * (u - start)
+        def moved(at: Local) -> jax.Array:
+            u, matrix, slope = at.u, at.precision + stiff * jnp.eye(len(at.u)), at.pull - stiff * (at.u - start)
             ways = [jnp.linalg.solve(matrix + d * jnp.diag(jnp.diagonal(matrix)), slope) for d in DAMPINGS]
             points = jnp.stack([u, *(u + way * jnp.minimum(1.0, LONGEST / jnp.abs(way).max()) for way in ways)])
             return points[jnp.argmin(jax.vmap(height)(points))]
 
-        u = jax.lax.fori_loop(0, ITERATIONS, step, start)
-        precision, pull = local(u)
+        def step(k: jax.Array, at: Local) -> Local:
+            return local(jax.lax.cond(k > 0, moved, lambda here: here.u, at))
+
+        size = len(start)  # the loop also looks at its start and its end: one copy of the Jacobian is compiled
+        nowhere = Local(start, jnp.zeros((size, size)), jnp.zeros(size), jnp.zeros(first.size))
+        u, precision, pull, residual = jax.lax.fori_loop(0, ITERATIONS + 1, step, nowhere)
         slope = pull - stiff * (u - start)
-        decrement = 0.5 * slope @ jnp.linalg.solve(precision + stiff * jnp.eye(len(u)), slope)
-        square = white(left(readings(u))).reshape(len(noise), -1) ** 2
+        decrement = 0.5 * slope @ jnp.linalg.solve(precision + stiff * jnp.eye(size), slope)
+        square = residual.reshape(len(noise), -1) ** 2
         misfit = square.sum(axis=-1) / jnp.maximum(measured.sum(axis=0), 1)
         return Information(precision, precision @ u + pull, noise, decrement, misfit)
 

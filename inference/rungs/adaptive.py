@@ -54,7 +54,7 @@ def adapt(
     standard: Standard,
     seed: int,
 ) -> Adapted:
-    """Rounds until each target's sample is accepted or ``rounds`` are spent.
+    """Rounds until each target's sample meets the standard or ``rounds`` are spent.
 
     ``start`` holds the first proposal of every target, ``factor`` (m, p, p) its best mode's Laplace factor.
     """

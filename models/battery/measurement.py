@@ -56,8 +56,7 @@ def read(model: Reader, cell: Cell, table: Table, given: Mapping[str, float], *,
     voltage = table.number("voltage", "V")
     current = table.number("current", "A")
     conditions, notes, skipped = model.conditions.unpack(model.conditions.nominal), [], 0
-    start, rested = rest_before(table, RESTING * cell.capacity)
-    where = "before the first one"
+    (start, rested), where = rest_before(table, RESTING * cell.capacity), "before the first one"
     if start is None:
         start = float(times[0])
         if abs(current[0]) <= RESTING * cell.capacity:
@@ -79,7 +78,10 @@ def read(model: Reader, cell: Cell, table: Table, given: Mapping[str, float], *,
         conditions["temperature"] = float(np.mean(table.number("T_amb", "K")))
     if rested is not None and "start_voltage" in model.conditions.names:
         conditions["start_voltage"] = rested
-        notes.append(f"start voltage {rested:.4g} V from the row {where}")
+        taken = "start_voltage" not in given
+        notes.append(
+            f"start voltage {rested:.4g} V from the row {where}" + ("" if taken else ": not used, it is given")
+        )
     conditions |= given
     if "start_voltage" in model.conditions.names and rested is None and "start_voltage" not in given:
         notes.append(f"start voltage assumed to be {conditions['start_voltage']:.4g} V: no rest precedes the data")

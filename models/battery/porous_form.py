@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from twin.arrays import Array, namespace
-from twin.basis import chebyshev_series
+from twin.chebyshev import chebyshev_series, chebyshev_sums
 from twin.field import ExactField
 from twin.model import Fields
 from twin.models.battery.cell import Cell, Draw, Electrode, arrhenius, flux_ratio
@@ -64,7 +64,8 @@ def fields(form: Form, cell: Cell, draw: Draw, outputs: Array) -> Fields:
     drawn = over_time(draw)
     rate = (draw.current / cell.capacity + 0 * outputs[..., 0])[..., None]
     count = 6 if form.shifts else 4
-    series = xp.stack([outputs[..., k * TERMS : (k + 1) * TERMS] for k in range(count)], axis=-2)
+    flat = xp.reshape(outputs[..., : count * TERMS], (*outputs.shape[:-1], count // 2, 2, TERMS))
+    series = xp.moveaxis(flat, -2, -3)
     transient = outputs[..., count * TERMS : count * TERMS + len(DECAYS)]
 
     def temperature(t: Array) -> Array:
@@ -85,8 +86,8 @@ def fields(form: Form, cell: Cell, draw: Draw, outputs: Array) -> Fields:
         """s_x, s_y, W, and the means with their shifts (*batch, n, 5)."""
         means = closed(t)
         at = [2 * (y - low) / (high - low) - 1 for y, (low, high) in zip(means, form.ranges, strict=True)]
-        found = chebyshev_series(series, xp.stack(at * (count // 2), axis=-2))
-        f = [found[..., k, :] for k in range(count)]
+        found = chebyshev_sums(series, xp.stack(at, axis=-2))
+        f = [found[..., k % 2, k // 2, :] for k in range(count)]
         drop = f[2] + f[3]
         for k, span in enumerate(DECAYS):
             drop = drop + transient[..., k : k + 1] * xp.exp(-t / span)
@@ -109,10 +110,11 @@ def voltage(cell: Cell, draw: Draw, u: Fields, times: Array) -> Array:
     drawn = replace(drawn, temperature=u["temperature"](times))
     corrections = u["corrections"](times)
     s_x, s_y, volts, x_mean, y_mean = (corrections[..., k] for k in range(5))
-    for sign in (1.0, -1.0):
-        x_s, y_s = soft_floor(x_mean + sign * s_x), y_mean + sign * s_y
-        volts = volts + 0.5 * terminal_voltage(cell, drawn, x_s, y_s, drawn.current)
-    return volts
+    xp = namespace(volts)
+    x_s = soft_floor(xp.stack([x_mean + s_x, x_mean - s_x], axis=0))
+    y_s = xp.stack([y_mean + s_y, y_mean - s_y], axis=0)
+    both = terminal_voltage(cell, drawn, x_s, y_s, drawn.current)
+    return volts + 0.5 * (both[0] + both[1])
 
 
 def frozen_surface(

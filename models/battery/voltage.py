@@ -22,9 +22,9 @@ def terminal_voltage(cell: Cell, draw: Draw, x_surface: Array, y_surface: Array,
     negative, positive = cell.negative, cell.positive
     i_n = local_current_density(negative, cell, draw.active_n, current)
     i_p = local_current_density(positive, cell, draw.active_p, current)
-    i0_n = draw.exchange_n * negative.exchange_current_density(x_surface, draw.temperature)
-    i0_p = draw.exchange_p * positive.exchange_current_density(y_surface, draw.temperature)
-    overpotential = _asinh_sum(i_n / (2 * i0_n), i_p / (2 * i0_p))
+    a_n = i_n / (2 * draw.exchange_n) / negative.exchange_current_density(x_surface, draw.temperature)
+    a_p = i_p / (2 * draw.exchange_p) / positive.exchange_current_density(y_surface, draw.temperature)
+    overpotential = _asinh_sum(a_n, a_p)
     return (
         positive.potential_at(y_surface, draw.temperature, cell.temperature)
         - negative.potential_at(x_surface, draw.temperature, cell.temperature)

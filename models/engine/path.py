@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from twin.arrays import Array, like, namespace
+from twin.arrays import Array, detached, like, namespace
 from twin.collocation import RadauIIA
 from twin.models.engine.actuators import Commands, drive_at
 from twin.models.engine.air_path import Drive
@@ -76,18 +76,28 @@ def follow(grid: Grid, engine: Engine, air: Ambient, solver: Solver, at: Array) 
 
 
 def steps(grid: Grid, begin: Array, engine: Engine, air: Ambient, solver: Solver) -> tuple[Array, Array]:
-    """Starts (K, 3, *batch) and stages (K, 3, s, *batch) of all steps; the drive may differ over the batch."""
-    still, quiet = replace(frozen(engine), softness=SOFTNESS), frozen(air)
+    """Starts (K, 3, *batch) and stages (K, 3, s, *batch) of all steps; the drive may differ over the batch.
+
+    Derivatives flow through the last correction of a step only, so those before it are one loop without them.
+    """
+    still, quiet = frozen(engine), frozen(air)
+    soft = replace(still, softness=SOFTNESS)
     free = (1,) * (begin.ndim + 1 - grid.stages.n_e.ndim)
 
     def advance(carry: tuple[Array], row: Drive) -> tuple[tuple[Array], tuple[Array, Array]]:
         (start,) = carry
         xp = namespace(start)
         drive = Drive(*(xp.reshape(like(column, start), (*column.shape, *free)) for column in row))
-        rate, halted = rate_of(drive, engine, air), rate_of(drive, still, quiet)
+        halted, at, h, scheme = rate_of(drive, soft, quiet), detached(start), solver.h, solver.scheme
+
+        def corrected(carry: tuple[Array], _: tuple[Array]) -> tuple[tuple[Array], tuple[Array, ...]]:
+            return (improved(carry[0], at, h, rate_of(drive, still, quiet), halted, scheme),), ()
+
         stages = solver.guess(start, drive)
-        for _ in range(solver.corrections):
-            stages = improved(stages, start, solver.h, rate, halted, solver.scheme)
+        if solver.corrections > 1:
+            (stages,), _ = scan(corrected, (detached(stages),), (np.zeros(solver.corrections - 1),))
+        if solver.corrections:
+            stages = improved(stages, start, h, rate_of(drive, engine, air), halted, scheme)
         return (stages[:, -1],), (start, stages)
 
     _, (starts, stages) = scan(advance, (begin,), grid.stages)

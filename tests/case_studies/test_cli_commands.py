@@ -111,7 +111,9 @@ def test_an_exhausted_time_budget_keeps_the_older_result(twin: Run, tmp_path: Pa
 
 
 def test_control_c_ends_a_calibration_at_once_and_leaves_nothing(tmp_path: Path) -> None:
-    main = "from twin.case_studies.cli import main; main()"
+    # a shell that starts its jobs in the background lets them inherit that Ctrl-C is ignored
+    heeded = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    main = heeded + "from twin.case_studies.cli import main; main()"
     words = ["calibrate", "battery_spm", str(EXAMPLE), "--select", "step=discharge", "--by", "c_rate"]
     command = [sys.executable, "-c", main, *words, "--sampler", "nuts", "--out", str(tmp_path / "out")]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=dict(os.environ)) as process:

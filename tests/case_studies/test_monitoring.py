@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -26,6 +27,8 @@ from twin.lock import sole_writer
 from twin.space import Floats
 
 CELLS, DAYS, FIRST = 3, 16, 13
+STEP = 1e-6
+"""Of differences, in standard deviations of the prior."""
 DRAWS = np.random.default_rng(0).standard_normal((50, 3))
 HELD = ("U_plateau=3.74", "bend=2.27", "knee=0.05", "tau1=70", "R1=0.025")
 RULES = ("--baseline", "5", "--false-alarms", "100", "--limit", "Q=0.97", "--workers", "1", "--json")
@@ -53,12 +56,24 @@ class Squares:
         def theta(u: Floats) -> Floats:
             return np.asarray(coordinates.theta(u / coordinates.width))
 
-        def away(u: Floats) -> Floats:
-            free = theta(np.append(u, 0.0))[: len(forward.space)]
-            return np.append((np.asarray(forward(free, c, x)) - y)[:, 0] / NOISE, u)
+        @cache
+        def near(u: tuple[float, ...]) -> tuple[Floats, Floats]:
+            """Residuals and their Jacobian, of one batch: a record is followed once for all differences."""
+            at = np.array(u) + STEP * np.eye(len(u) + 1, len(u), k=-1)
+            free = theta(np.pad(at, ((0, 0), (0, 1))))[:, : len(forward.space)]
+            left = (np.asarray(forward(free, c, x)) - y)[..., 0] / NOISE
+            rows = np.concatenate([left, at], axis=1)
+            return rows[0], (rows[1:] - rows[0]).T / STEP
 
         noise = (coordinates.u(np.append(forward.space.nominal, NOISE)[None]) * coordinates.width)[0, -1]
-        found = least_squares(away, np.zeros(len(forward.space)))
+
+        def away(u: Floats) -> Floats:
+            return near(tuple(u.tolist()))[0]
+
+        def slope(u: Floats) -> Floats:
+            return near(tuple(u.tolist()))[1]
+
+        found = least_squares(away, np.zeros(len(forward.space)), jac=slope)
         slopes = np.asarray(found.jac)
         root = np.linalg.cholesky(np.linalg.inv(slopes.T @ slopes))
         both = np.concatenate([DRAWS, -DRAWS])

@@ -42,6 +42,13 @@ def test_a_constant_current_becomes_a_rate_and_times_start_at_the_rest_before(tm
     assert any("start voltage 4.179 V from the row before" in note for note in found.notes)
 
 
+def test_a_start_voltage_that_is_given_takes_the_place_of_the_row_before_and_the_note_says_so(tmp_path: Path) -> None:
+    rest = table(tmp_path, ["90,0.0,4.179,initial", *rows(T, 2.5, FALLING)]).select("step", ["discharge"])
+    found = soh6.experiments(rest, {"start_voltage": 4.15})
+    assert found.conditions["start_voltage"] == 4.15
+    assert [note for note in found.notes if "4.179 V from the row before the first one: not used" in note]
+
+
 def test_without_a_rest_times_start_at_the_first_row_and_the_assumption_is_noted(tmp_path: Path) -> None:
     found = soh6.experiments(table(tmp_path, rows(T, 2.5, FALLING)), {})
     np.testing.assert_allclose(found.x[:, 0], T - 100)

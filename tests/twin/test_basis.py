@@ -1,14 +1,10 @@
 import math
 from decimal import Decimal, getcontext
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
-from numpy.polynomial import chebyshev
 
-from twin.basis import BallPolynomials, Basis, Chebyshev, Fourier, chebyshev_series
+from twin.basis import BallPolynomials, Basis, Chebyshev, Fourier
 from twin.space import Floats
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(60)
@@ -119,22 +115,3 @@ def test_fourier_functions_have_period_one_and_are_orthogonal() -> None:
 def test_fourier_starts_with_the_constant_then_cosine_and_sine() -> None:
     expected = [1.0, math.cos(0.6 * math.pi), math.sin(0.6 * math.pi)]
     np.testing.assert_allclose(Fourier(1).matrix(np.array([0.3]))[0], expected, rtol=1e-14)
-
-
-def test_a_chebyshev_series_is_numpys_under_every_array_with_its_derivatives() -> None:
-    rng = np.random.default_rng(0)
-    a, s = rng.standard_normal((2, 3, 9)), rng.uniform(-1.2, 1.2, (2, 3, 5))
-    pairs = zip(a.reshape(6, 9), np.clip(s, -1, 1).reshape(6, 5), strict=True)
-    expected = np.stack([chebyshev.chebval(z, c) for c, z in pairs]).reshape(2, 3, 5)
-    np.testing.assert_allclose(chebyshev_series(a, s), expected, rtol=1e-12)
-    np.testing.assert_allclose(chebyshev_series(torch.as_tensor(a), torch.as_tensor(s)), expected, rtol=1e-12)
-    by_torch = torch.autograd.functional.jacobian(
-        lambda c, z: chebyshev_series(c, z).sum(), (torch.as_tensor(a), torch.as_tensor(s))
-    )
-    with jax.enable_x64(True):
-        np.testing.assert_allclose(chebyshev_series(jnp.asarray(a), jnp.asarray(s)), expected, rtol=1e-12)
-        by_jax = jax.grad(lambda c, z: chebyshev_series(c, z).sum(), (0, 1))(jnp.asarray(a), jnp.asarray(s))
-        ahead = jax.jacfwd(lambda z: chebyshev_series(jnp.asarray(a), z).sum())(jnp.asarray(s))
-    for one, other in zip(by_torch, by_jax, strict=True):
-        np.testing.assert_allclose(other, one, rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(ahead, by_torch[1], rtol=1e-10, atol=1e-12)

@@ -1,5 +1,6 @@
 """The step network's solver: Newton's method in blocks, and derivatives of paths."""
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -58,11 +59,13 @@ def test_the_shipped_network_has_the_sensitivities_of_the_equations() -> None:
         y: jax.Array = surrogate.fields(theta, AMBIENT.nominal)["path"](record)
         return y
 
-    record = np.stack(list(commands), axis=1)
-    own = partial(ours, record=record)
-    truth, found = (np.asarray(jax.jit(f)(logs)) for f in (exact, own))
+    def both(path: Callable[[jax.Array], jax.Array]) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
+        """Derivatives and values, of one program."""
+        program = jax.jit(jax.jacfwd(lambda s: (path(s),) * 2, has_aux=True))
+        return [np.asarray(part) for part in program(logs)]
+
+    (slopes, truth), (mine, found) = both(exact), both(partial(ours, record=np.stack(list(commands), axis=1)))
     mean = truth.mean(axis=1, keepdims=True)
     assert np.sqrt(np.mean(((found - truth) / mean) ** 2)) < 5e-4
-    slopes, mine = (np.asarray(jax.jit(jax.jacfwd(f))(logs)) for f in (exact, own))
     wrong = np.sqrt(np.mean((mine - slopes) ** 2, axis=1) / np.mean(slopes**2, axis=1))
     assert wrong.max() < 0.03
