@@ -75,8 +75,8 @@ def fit_error(errors: Errors, centre: Floats, width: Floats) -> ErrorModel:
     basis = terms((joint - centre) / width)
     means, log_scale = [], []
     for column in [*scores.T, *slides]:
-        rough = _spread_of(basis, _regress(basis, column).left_out)
-        means.append(_regress(basis, column, np.exp(basis @ rough)))
+        rough = _spread_of(basis, _regress(basis, column, weight).left_out)
+        means.append(_regress(basis, column, weight / _squares(basis @ rough)))
         log_scale.append(_spread_of(basis, means[-1].left_out))
     whole, carried = (scaled**2).sum(axis=0) / many, (modes**2) @ np.mean(scores**2, axis=0)
     rest = np.sqrt(np.maximum(np.nansum(left**2, axis=0) / many, whole - carried))
@@ -160,15 +160,18 @@ class Regression:
     left_out: Floats
 
 
-def _regress(basis: Floats, target: Floats, sd: Floats | None = None) -> Regression:
+def _squares(logs: Floats) -> Floats:
+    """e^(2 l) of logarithms l of spreads (N,), none below ``TINY`` of the largest."""
+    return np.asarray(np.exp(2 * np.maximum(logs, logs.max() + np.log(TINY))))
+
+
+def _regress(basis: Floats, target: Floats, weight: Floats | None = None) -> Regression:
     """The best of a constant, a plane and a quadratic, judged by leaving each point out.
 
-    A degree is tried where there are twice as many points as terms. Points count by 1/sd² where their spread ``sd``
-    (n,) is known.
+    A degree is tried where there are twice as many points as terms. Points count by ``weight`` (n,), alike without.
     """
     n, f = basis.shape
-    weight = np.ones(n) if sd is None else 1.0 / np.maximum(sd, TINY * sd.max()) ** 2
-    weight = n * weight / weight.sum()
+    weight = np.ones(n) if weight is None else n * weight / weight.sum()
     best = _fit(basis[:, :1], target, weight, 0.0)
     for count in (linear_terms(f), f):
         if n < 2 * count:

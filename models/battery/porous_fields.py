@@ -21,13 +21,14 @@ import numpy as np
 from scipy.linalg import eigh
 
 from twin.arrays import Array, like, namespace, to_numpy
+from twin.chebyshev import polynomials
 from twin.field import ExactField
 from twin.model import Fields
 from twin.models.battery.cell import Draw, arrhenius, flux_ratio, rounded
 from twin.models.battery.layers import Layer, Layers
 from twin.models.battery.porous import Porous
 from twin.models.battery.porous_drawn import Stage, Unknowns, drawn_over_time
-from twin.models.battery.porous_form import frozen_surface
+from twin.models.battery.porous_form import DECAYS, Form, frozen_surface
 from twin.models.battery.porous_memory import memory
 from twin.models.battery.porous_particles import uniform
 from twin.models.battery.porous_stage import equations
@@ -37,10 +38,6 @@ from twin.space import Floats
 
 OWN, OTHER, EACH = 32, 8, 16
 """Terms of a reaction's series in its electrode's mean surface and in the other's, and of a salt mode's in either."""
-DECAYS = (3.0, 15.0, 60.0, 240.0)
-"""[s]"""
-RANGES = ((0.0, 1.0), (0.2, 1.0))
-"""Of the mean surfaces, beyond which series stay as at the end."""
 EVENNESS, FALLS = 0.3, 0.6
 """Size of r_1 for outputs of 1, and of each next one over the last."""
 APART = 1e-5
@@ -224,13 +221,9 @@ def _pieces(trunk: Trunk, outputs: Array) -> tuple[Array, Array, Array]:
 
 def _terms(at: Array, k: int, count: int) -> Array:
     """T_0 … T_{count-1} (*batch, n, count) at a mean surface of electrode k."""
-    low, high = RANGES[k]
+    low, high = Form().ranges[k]
     xp = namespace(at)
-    z = xp.clip(2 * (at - low) / (high - low) - 1, -1.0, 1.0)
-    terms = [1 + 0 * z, z]
-    while len(terms) < count:
-        terms.append(2 * z * terms[-1] - terms[-2])
-    return xp.stack(terms, axis=-1)
+    return xp.moveaxis(polynomials(xp.clip(2 * (at - low) / (high - low) - 1, -1.0, 1.0), count), -2, -1)
 
 
 def _decays(t: Array) -> Array:

@@ -12,7 +12,7 @@ from twin.inference.density import LogDensity
 from twin.inference.ladder import sample_ladder
 from twin.inference.rungs.pareto import khat_limit, smooth
 from twin.inference.rungs.split_t import Bend, SplitT, draw, joined, log_density, points
-from twin.priors import Normal
+from twin.priors import Normal, Uniform
 from twin.space import Floats, Parameter, Space
 
 
@@ -45,6 +45,22 @@ def hills(distance: float, share: float) -> LogDensity:
     return LogDensity(space, log_likelihood)
 
 
+def at_an_edge() -> LogDensity:
+    """1/a is measured, so a has a long tail that the end of its box cuts; b is another's neighbour."""
+    a = Parameter("a", "1", Uniform(0.5, 4.0), 2.0, "", "test")
+    b = Parameter("b", "1", Uniform(0.0, 10.0), 5.0, "", "test")
+
+    def log_likelihood(theta: Array) -> Array:
+        away = (1 / theta[..., 0] - INVERSE) / APART
+        return -0.5 * (away**2 + ((theta[..., 1] - 5 - 0.3 * away) / 0.1) ** 2)
+
+    return LogDensity(Space((a, b)), log_likelihood)
+
+
+INVERSE, APART = 1 / 2.6, 0.45 / 2.6**2
+"""1/a as measured, and its standard deviation."""
+
+
 def test_a_normal_posterior_stands_on_the_first_rung(targets: Any) -> None:
     target = targets["conjugate"]()
     sample = sample_ladder(target.density, seed=0)
@@ -63,6 +79,18 @@ def test_a_banana_needs_no_markov_chain(targets: Any) -> None:
     draws = target.read(sample.theta.reshape(-1, 2))
     np.testing.assert_allclose((draws.mean(axis=0) - target.mean) / target.sd, 0.0, atol=0.08)
     np.testing.assert_allclose(draws.std(axis=0), target.sd, rtol=0.08)
+
+
+def test_a_posterior_that_leans_on_its_boxs_edge_is_as_wide_as_integration_says() -> None:
+    sample = sample_ladder(at_an_edge(), seed=0)
+    a = np.linspace(0.5, 4.0, 20001)
+    mass = np.exp(-0.5 * ((1 / a - INVERSE) / APART) ** 2)
+    mean = np.average(a, weights=mass)
+    sd = np.sqrt(np.average((a - mean) ** 2, weights=mass))
+    found = sample.theta[..., 0].ravel()
+    assert sample.rung == "mixture"
+    assert abs(found.mean() - mean) < 0.05 * sd
+    assert abs(found.std() / sd - 1) < 0.05
 
 
 @pytest.mark.parametrize("share", [0.5, 0.2])

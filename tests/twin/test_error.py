@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from twin.error import ErrorModel, constant_error, terms
-from twin.error_fit import Errors, fit_error, reach_of, standardised
+from twin.error_fit import CENTRAL, Errors, fit_error, reach_of, standardised
 from twin.priors import LogNormal, Uniform
 from twin.space import Floats, Parameter, Space
 
@@ -63,6 +63,18 @@ def test_the_error_model_holds_on_further_draws(seed: int) -> None:
     z = standardised(model, made(1000, seed=100 + seed), len(SPACE))
     assert np.mean(np.abs(z) < 1.645) == pytest.approx(0.9, abs=0.03)
     assert np.mean(z**2) == pytest.approx(1.0, abs=0.2)
+
+
+def test_a_few_wild_solves_move_neither_the_mean_nor_the_spread_of_all_others() -> None:
+    tame, wild = made(300, seed=5, moving=False, uneven=False), made(300, seed=5, moving=False, uneven=False)
+    wild.values[:12] += 20.0
+    expected, found = (fit(JOINT, errors).at(np.array([0.5]), S) for errors in (tame, wild))
+    theta = SPACE.nominal
+    usual = expected.sd(theta)
+    assert np.abs(found.mean(theta) - expected.mean(theta)).max() < 0.2 * usual.max()
+    assert np.sqrt(np.mean(found.sd(theta) ** 2)) < 1.25 * np.sqrt(np.mean(usual**2))
+    z = standardised(fit(JOINT, wild), made(300, seed=6, moving=False, uneven=False), len(SPACE))
+    assert 0.86 < np.mean(np.abs(z) < CENTRAL) < 0.96
 
 
 def test_a_model_that_ignores_theta_does_not_hold_where_errors_depend_on_it() -> None:
