@@ -24,6 +24,7 @@ from twin.case_studies.study import Study
 from twin.data import find_data
 from twin.inference import posterior_file
 from twin.inference.posterior import Series
+from twin.space import nearest
 
 RATES = {"25": ("0.1", "0.5", "1", "2"), "10": ("0.1", "0.5", "1", "2"), "0": ("0.1", "0.5", "1", "2"),
          "45": ("0.1", "0.5", "1", "1.5")}  # fmt: skip
@@ -108,9 +109,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sampler", default="ladder", help="as of twin calibrate")
     options = parser.parse_args()
+    ambients = options.ambient.split(",")
+    for wrong in [one for one in ambients if one not in RATES]:
+        parser.error(f"--ambient {wrong}: not measured{nearest(wrong, tuple(RATES))}")
     require_writable(options.out)
     rows, parts, told = [], [], {}
-    for ambient in options.ambient.split(","):
+    for ambient in ambients:
         rates = RATES[ambient]
         together = calibrated(ambient, rates, options.out / f"{ambient}C", options.seed, options.sampler)
         kept = tuple(rate for rate in rates if rate != UNSEEN)

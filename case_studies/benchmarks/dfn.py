@@ -36,7 +36,7 @@ from twin.models.battery.balance import fresh_lithium
 from twin.models.battery.dfn import PorousCell
 from twin.models.battery.lgm50_porous import wide
 from twin.models.battery.porous_march import march
-from twin.space import Floats
+from twin.space import Floats, nearest
 from twin.surrogate import Surrogate, weights_to_numpy
 from twin.training.build import Solves, data, hybrid
 from twin.training.first_order import SOAP
@@ -51,6 +51,9 @@ FRESH = 4.18
 GRID = np.concatenate([np.linspace(0.002, 0.94, 90), np.linspace(0.945, 1.004, 60)])
 """Times over that of the march's end: denser where the voltage falls."""
 COMPONENTS = 14
+WITH_SOLVES = ("data", "hybrid")
+WAYS = ("physics", *WITH_SOLVES, *FIELDS)
+"""What a network can be taught by, as ``--only`` knows it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,34 +237,33 @@ def main() -> None:
     parser.add_argument("--fine", action="store_true")
     parser.add_argument("--modes", default="")
     parser.add_argument("--steps", type=int, default=3000, help="of the trainings that --modes compares")
-    parser.add_argument(
-        "--only", default="data,hybrid", help="which of physics, data, hybrid, fields, plain and sparse"
-    )
-    parser.add_argument("--checkpoint", type=Path, help="of fields and plain, whose training goes on from it")
+    parser.add_argument("--only", default="data,hybrid", help=f"which of {', '.join(WAYS)}")
+    parser.add_argument("--checkpoint", type=Path, help="of networks of all fields, whose training goes on from it")
     parser.add_argument(
         "--marches", type=int, default=wide.recipe.own_solves, help="discharges of those with equations"
     )
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    modes = options.only.split(",")
+    for wrong in [name for name in modes if name not in WAYS]:
+        parser.error(f"--only {wrong}: no such way{nearest(wrong, WAYS)}")
     reference = wide.reference if options.fine else NAMED
     known = cells(options.cells, options.seed, reference, everything=options.everything)
     shipped = forward_of(wide, options.surrogate)
     found = {"closed form": voltages(closed_form(wide), known), "march": marched(known),
              "network": voltages(shipped, known)}  # fmt: skip
     teaching = Teaching(options.steps, options.marches)
-    counts, modes = [int(n) for n in options.modes.split(",") if n], options.only.split(",")
+    counts = [int(n) for n in options.modes.split(",") if n]
     for name in [name for name in modes if name in FIELDS]:
-        modes.remove(name)
         found[name] = voltages(by_equations(name, options.steps, options.checkpoint), known)
     if counts:
         pool = cells(max(counts), options.seed + 1, reference, everything=options.everything)
     if counts and "physics" in modes:
-        modes.remove("physics")
         found[f"physics, {options.marches} marches"] = voltages(teaching.by_equations(), known)
     for n in counts:
         some = Cells(pool.theta[:n], pool.c[:n], pool.t[:n], pool.V[:n])
         solves = Solves(some.theta, some.c, some.t[..., None], some.V[..., None], _sizes(some)[..., None])
-        for mode in modes:
+        for mode in [mode for mode in modes if mode in WITH_SOLVES]:
             found[f"{mode}, {n} solves"] = voltages(teaching.by(mode, solves), known)
         found[f"components and processes, {n} solves"] = components(some, known, closed_form(wide))
     names = list(scores(known.V, known))
