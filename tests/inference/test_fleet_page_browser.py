@@ -1,6 +1,7 @@
 """The fleet's page in a real Chromium: it sorts, filters, drills down, and neither fetches nor runs what it should not.
 
-Every page opened here must end without a message on the console and without a request but for its own file.
+Every page opened here must end without a message on the console and without a request but for its own file. A link
+changes the address, and the browser tells the page a moment later: what follows is waited for (`expect`).
 """
 
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
 from twin.case_studies.benchmarks.browser import browser, chromium
 from twin.inference.fleet.page import write_fleet_page
@@ -45,6 +46,7 @@ def sheet(context: BrowserContext) -> Page:
     """One page for all tests: a page of its own for each takes a second."""
     page = context.new_page()
     page.set_default_timeout(20_000)
+    expect.set_options(timeout=20_000)
     return page
 
 
@@ -158,8 +160,8 @@ def test_a_unit_opens_with_its_own_numbers_limits_alarms_and_refusals(open_page:
         )
     )  # fmt: skip
     page.locator("#rows tr", has_text="mine").locator("td").nth(3).click()
-    assert page.locator("#overview").is_hidden()
-    assert page.locator("#unit h1").inner_text() == "mine"
+    expect(page.locator("#overview")).to_be_hidden()
+    expect(page.locator("#unit h1")).to_have_text("mine")
     text = page.locator("#unit").inner_text()
     for told in ("33.25 [32.75, 33.75]", "55.75 [55.25, 56.25]", "66.00 [65.50, 66.50]", "p1 > 70 ohm", "42 %",
                  "3 to never", "90 %", "87 %", "too few rows", "confirmed"):  # fmt: skip
@@ -170,22 +172,22 @@ def test_a_unit_opens_with_its_own_numbers_limits_alarms_and_refusals(open_page:
     assert page.locator("#unit figure").nth(1).locator(".limit").count() == 1
     assert page.locator("#unit figure").nth(0).locator("path.median").get_attribute("d").count("M") == 2  # type: ignore[union-attr]
     page.click("#back")
-    assert page.locator("#overview").is_visible()
+    expect(page.locator("#overview")).to_be_visible()
     assert set(names(page)) == {"other", "mine"}
 
 
 def test_the_address_opens_a_unit_survives_reload_and_goes_back(open_page: Open) -> None:
     page = open_page(fleet_of(unit("a", [[1.0]]), unit("b", [[2.0]])), "#unit=b")
-    assert page.locator("#unit h1").inner_text() == "b"
+    expect(page.locator("#unit h1")).to_have_text("b")
     page.reload()
-    assert page.locator("#unit h1").inner_text() == "b"
+    expect(page.locator("#unit h1")).to_have_text("b")
     page.get_by_role("link", name="Previous unit").click()
-    assert page.locator("#unit h1").inner_text() == "a"
+    expect(page.locator("#unit h1")).to_have_text("a")
     page.go_back()
-    assert page.locator("#unit h1").inner_text() == "b"
+    expect(page.locator("#unit h1")).to_have_text("b")
     page.evaluate("location.hash = '#unit=gone'")
     page.locator("#overview").wait_for(state="visible")
-    assert page.locator("#shown").inner_text() == "There is no unit named gone."
+    expect(page.locator("#shown")).to_have_text("There is no unit named gone.")
 
 
 def test_hostile_names_are_text_and_each_opens_by_its_link_and_its_address(open_page: Open) -> None:
@@ -214,6 +216,7 @@ def test_hostile_names_are_text_and_each_opens_by_its_link_and_its_address(open_
         page.wait_for_function("document.getElementById('unit').hidden")
     first = page.locator(".alarms a").first.text_content()
     page.locator(".alarms a").first.click()
+    page.locator("#unit").wait_for(state="visible")
     assert page.locator("#unit h1").text_content() == first
     assert page.evaluate("window.acted") is None
     assert page.evaluate("document.images.length + document.scripts.length") == 2
@@ -222,7 +225,7 @@ def test_hostile_names_are_text_and_each_opens_by_its_link_and_its_address(open_
 def test_a_blank_name_can_be_pressed(open_page: Open) -> None:
     page = open_page(fleet_of(unit(" ", [[1.0]])))
     page.locator("#rows a").click()
-    assert page.locator("#unit h1").inner_text() == "(blank)"
+    expect(page.locator("#unit h1")).to_have_text("(blank)")
 
 
 def test_no_script_but_its_own_acts(context: BrowserContext, tmp_path: Path) -> None:
