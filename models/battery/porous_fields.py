@@ -28,7 +28,7 @@ from twin.models.battery.cell import Draw, arrhenius, flux_ratio, rounded
 from twin.models.battery.layers import Layer, Layers
 from twin.models.battery.porous import Porous
 from twin.models.battery.porous_drawn import Stage, Unknowns, drawn_over_time
-from twin.models.battery.porous_form import DECAYS, Form, frozen_surface
+from twin.models.battery.porous_form import DECAYS, Form, frozen_surfaces
 from twin.models.battery.porous_memory import memory
 from twin.models.battery.porous_particles import uniform
 from twin.models.battery.porous_stage import equations
@@ -114,9 +114,7 @@ def fields(trunk: Trunk, draw: Draw, outputs: Array) -> Fields:
     shapes = [like(trunk.reactions(k), outputs) for k in range(2)]
 
     def means(t: Array) -> tuple[Array, Array]:
-        sides = ((cell.negative, True), (cell.positive, False))
-        n, p = (frozen_surface(side, cell, timed, is_n, timed.temperature, t) + 0 * t for side, is_n in sides)
-        return n, p
+        return frozen_surfaces(cell, timed, timed.temperature, t)
 
     def spread(t: Array) -> list[Array]:
         """J - C of both electrodes."""

@@ -18,8 +18,8 @@ loss of lithium puts those along the curve: so f₁ … f₄ are Chebyshev serie
 series in the charge q, and a network gives all coefficients from the draw, once per curve.
 """
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from twin.arrays import Array, namespace
 from twin.chebyshev import chebyshev_series, chebyshev_sums
@@ -28,7 +28,7 @@ from twin.model import Fields
 from twin.models.battery.cell import Cell, Draw, Electrode, arrhenius, flux_ratio
 from twin.models.battery.sphere import surface_response
 from twin.models.battery.spm import soft_floor
-from twin.models.battery.voltage import over_time, terminal_voltage
+from twin.models.battery.voltage import inner_voltage, kinetic_ratios, over_time
 
 TERMS, WARMING = 32, 16
 """Of each series in a stoichiometry, and of that in the charge."""
@@ -58,8 +58,23 @@ class Form:
         return (6 if self.shifts else 4) * TERMS + len(DECAYS) + (WARMING if self.warms_over else 0)
 
 
+class Corrections(NamedTuple):
+    """What stands beside the closed form, each (*batch, n)."""
+
+    volts: Array
+    """W [V]"""
+    x: Array
+    """x̄ + m_x"""
+    x_spread: Array
+    """s_x"""
+    y: Array
+    """ȳ + m_y"""
+    y_spread: Array
+    """s_y"""
+
+
 def fields(form: Form, cell: Cell, draw: Draw, outputs: Array) -> Fields:
-    """Over t: ``temperature`` [K], mean surfaces, and ``corrections``: s_x, s_y, W [V], x̄ + m_x, ȳ + m_y."""
+    """Over t: ``temperature`` [K], mean surfaces, and ``corrections`` (``Corrections``)."""
     xp = namespace(outputs)
     drawn = over_time(draw)
     rate = (draw.current / cell.capacity + 0 * outputs[..., 0])[..., None]
@@ -77,24 +92,22 @@ def fields(form: Form, cell: Cell, draw: Draw, outputs: Array) -> Fields:
 
     def closed(t: Array) -> tuple[Array, Array]:
         T = temperature(t) if form.warms_over else drawn.temperature
-        return (
-            frozen_surface(cell.negative, cell, drawn, True, T, t) + 0 * rate,
-            frozen_surface(cell.positive, cell, drawn, False, T, t) + 0 * rate,
-        )
+        return frozen_surfaces(cell, drawn, T, t + 0 * rate)
 
-    def corrected(t: Array) -> Array:
-        """s_x, s_y, W, and the means with their shifts (*batch, n, 5)."""
+    def corrected(t: Array) -> Corrections:
         means = closed(t)
         at = [2 * (y - low) / (high - low) - 1 for y, (low, high) in zip(means, form.ranges, strict=True)]
-        found = chebyshev_sums(series, xp.stack(at, axis=-2))
-        f = [found[..., k % 2, k // 2, :] for k in range(count)]
-        drop = f[2] + f[3]
+        sums = chebyshev_sums(series, xp.stack(at, axis=-2))
+        f_x, f_y = (xp.unstack(of_one, axis=-2) for of_one in xp.unstack(sums, axis=-3))
+        drop = f_x[1] + f_y[1]
         for k, span in enumerate(DECAYS):
             drop = drop + transient[..., k : k + 1] * xp.exp(-t / span)
-        shifts = [rate * SHIFT[k] * f[4 + k] if form.shifts else 0 * drop for k in range(2)]
-        columns = [SPREAD[0] * f[0], SPREAD[1] * f[1], DROP * drop - MEAN_DROP]
-        moved = [mean + shift for mean, shift in zip(means, shifts, strict=True)]
-        return xp.stack([*(rate * column for column in columns), *moved], axis=-1)
+        x, y = (
+            mean + rate * size * f[2] if form.shifts else mean
+            for mean, size, f in zip(means, SHIFT, (f_x, f_y), strict=True)
+        )
+        volts = rate * (DROP * drop - MEAN_DROP)
+        return Corrections(volts, x, rate * SPREAD[0] * f_x[0], y, rate * SPREAD[1] * f_y[0])
 
     return {
         "temperature": ExactField(("t",), temperature),
@@ -106,30 +119,31 @@ def fields(form: Form, cell: Cell, draw: Draw, outputs: Array) -> Fields:
 
 def voltage(cell: Cell, draw: Draw, u: Fields, times: Array) -> Array:
     """V [V] at times (*batch, n)."""
-    drawn = over_time(draw)
-    drawn = replace(drawn, temperature=u["temperature"](times))
-    corrections = u["corrections"](times)
-    s_x, s_y, volts, x_mean, y_mean = (corrections[..., k] for k in range(5))
-    xp = namespace(volts)
-    x_s = soft_floor(xp.stack([x_mean + s_x, x_mean - s_x], axis=0))
-    y_s = xp.stack([y_mean + s_y, y_mean - s_y], axis=0)
-    both = terminal_voltage(cell, drawn, x_s, y_s, drawn.current)
-    return volts + 0.5 * (both[0] + both[1])
+    drawn, temperature, at = over_time(draw), u["temperature"](times), u["corrections"](times)
+    xp = namespace(at.volts)
+    x_s = soft_floor(xp.stack([at.x + at.x_spread, at.x - at.x_spread], axis=0))
+    y_s = xp.stack([at.y + at.y_spread, at.y - at.y_spread], axis=0)
+    both = xp.unstack(inner_voltage(cell, x_s, y_s, kinetic_ratios(cell, drawn), temperature), axis=0)
+    return at.volts + 0.5 * (both[0] + both[1]) - drawn.current * drawn.resistance
 
 
-def frozen_surface(
-    electrode: Electrode, cell: Cell, drawn: Draw, negative: bool, temperature: Array, t: Array
-) -> Array:
-    """ȳ (*batch, n) at times (*batch, n) of a draw with a last axis, the diffusivity as it is at the moment."""
-    active: Any = drawn.active_n if negative else drawn.active_p
-    factor: Any = drawn.diffusivity_n if negative else drawn.diffusivity_p
-    energy: Any = drawn.energy_n if negative else drawn.energy_p
-    start, sign = (drawn.stoichiometry_n, -1.0) if negative else (drawn.stoichiometry_p, 1.0)
-    filling = flux_ratio(electrode, cell, active, drawn.current)
-    mean = start + sign * filling * t
-    law = electrode.diffusivity(mean, temperature) * arrhenius(energy, temperature, cell.temperature)
-    speed = factor * law / electrode.particle_radius**2
-    return start + sign * filling / (3 * speed) * surface_response(speed * t)
+def frozen_surfaces(cell: Cell, drawn: Draw, temperature: Array, t: Array) -> tuple[Array, Array]:
+    """x̄ and ȳ (*batch, n) at times (*batch, n) of a draw with a last axis, diffusivities as they are at the moment."""
+    xp = namespace(t)
+    sides: tuple[tuple[Electrode, float, Array, Any, Any, Any], ...] = (
+        (cell.negative, -1.0, drawn.stoichiometry_n, drawn.active_n, drawn.diffusivity_n, drawn.energy_n),
+        (cell.positive, 1.0, drawn.stoichiometry_p, drawn.active_p, drawn.diffusivity_p, drawn.energy_p),
+    )
+    fillings, speeds = [], []
+    for electrode, sign, start, active, factor, energy in sides:
+        filling = sign * flux_ratio(electrode, cell, active, drawn.current)
+        law = electrode.diffusivity(start + filling * t, temperature)
+        warmth = arrhenius(energy, temperature, cell.temperature)
+        fillings.append(filling)
+        speeds.append(factor * law * warmth / electrode.particle_radius**2)
+    answers = xp.unstack(surface_response(xp.stack([speed * t for speed in speeds], axis=-2)), axis=-2)
+    x, y = (sides[k][2] + fillings[k] / (3 * speeds[k]) * answers[k] for k in range(2))
+    return x, y
 
 
 def _warming(drawn: Draw, t: Array) -> Array:

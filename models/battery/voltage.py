@@ -19,17 +19,31 @@ from twin.space import Floats
 
 def terminal_voltage(cell: Cell, draw: Draw, x_surface: Array, y_surface: Array, current: Array) -> Array:
     """V [V] (*batch, n) of surface stoichiometries and current [A] (*batch, n) or broadcastable to it."""
-    negative, positive = cell.negative, cell.positive
-    i_n = local_current_density(negative, cell, draw.active_n, current)
-    i_p = local_current_density(positive, cell, draw.active_p, current)
-    a_n = i_n / (2 * draw.exchange_n) / negative.exchange_current_density(x_surface, draw.temperature)
-    a_p = i_p / (2 * draw.exchange_p) / positive.exchange_current_density(y_surface, draw.temperature)
-    overpotential = _asinh_sum(a_n, a_p)
+    ratios = kinetic_ratios(cell, replace(draw, current=current))
+    return inner_voltage(cell, x_surface, y_surface, ratios, draw.temperature) - current * draw.resistance
+
+
+def kinetic_ratios(cell: Cell, draw: Draw) -> tuple[Array, Array]:
+    """F j/2 [A/m²] of both electrodes over the draw's factor on i₀, positive for I > 0."""
     return (
-        positive.potential_at(y_surface, draw.temperature, cell.temperature)
-        - negative.potential_at(x_surface, draw.temperature, cell.temperature)
-        - 2 * GAS * draw.temperature / FARADAY * overpotential
-        - current * draw.resistance
+        local_current_density(cell.negative, cell, draw.active_n, draw.current) / (2 * draw.exchange_n),
+        local_current_density(cell.positive, cell, draw.active_p, draw.current) / (2 * draw.exchange_p),
+    )
+
+
+def inner_voltage(
+    cell: Cell, x_surface: Array, y_surface: Array, ratios: tuple[Array, Array], temperature: Array
+) -> Array:
+    """V + I R₀ [V] of ``kinetic_ratios``; all broadcast against each other."""
+    negative, positive = cell.negative, cell.positive
+    overpotential = _asinh_sum(
+        ratios[0] / negative.exchange_current_density(x_surface, temperature),
+        ratios[1] / positive.exchange_current_density(y_surface, temperature),
+    )
+    return (
+        positive.potential_at(y_surface, temperature, cell.temperature)
+        - negative.potential_at(x_surface, temperature, cell.temperature)
+        - 2 * GAS * temperature / FARADAY * overpotential
     )
 
 

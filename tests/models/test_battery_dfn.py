@@ -21,7 +21,7 @@ from twin.models.battery.lgm50_warm import soh9
 from twin.models.battery.nrel_porous import pinnstripes2
 from twin.models.battery.porous import LG_M50_POROUS, LG_M50_WARM, NREL_POROUS
 from twin.models.battery.porous_drawn import Stage, Unknowns, drawn_of
-from twin.models.battery.porous_form import frozen_surface
+from twin.models.battery.porous_form import frozen_surfaces
 from twin.models.battery.porous_march import COARSE, Path, march
 from twin.models.battery.porous_particles import graded
 from twin.models.battery.porous_stage import equations, salt_amount
@@ -82,9 +82,9 @@ def test_the_mean_of_an_electrodes_surfaces_is_the_single_particles() -> None:
     known = np.isfinite(path.time[0])
     drawn = over_time(Draw(np.array([5.0]), np.array([298.15]), np.array([29866 / 33133]), np.array([17038 / 63104])))
     cell, t = LG_M50_POROUS.cell, path.time[:1, known]
-    for k, (electrode, layer) in enumerate(zip((cell.negative, cell.positive), Layers().each[::2], strict=True)):
-        mean = frozen_surface(electrode, cell, drawn, k == 0, drawn.temperature, t)
-        apart = (path.surface[k] @ layer.weights)[0, known] - mean[0]
+    means = frozen_surfaces(cell, drawn, drawn.temperature, t)
+    for k, layer in enumerate(Layers().each[::2]):
+        apart = (path.surface[k] @ layer.weights)[0, known] - means[k][0]
         assert np.abs(apart[20:]).max() < 2e-5, "what is left is the error in time"
         assert np.ptp(path.surface[k][0, known], axis=1).max() > 0.01, "and they do spread"
 

@@ -20,7 +20,7 @@ from twin.models.battery.lgm50_porous import soh6
 from twin.models.battery.nrel_porous import pinnstripes2
 from twin.models.battery.porous_drawn import drawn_of, drawn_over_time
 from twin.models.battery.porous_fields import MOMENTS, Trunk, ending, speed
-from twin.models.battery.porous_form import frozen_surface
+from twin.models.battery.porous_form import frozen_surfaces
 from twin.models.battery.porous_march import Path, march
 from twin.models.battery.porous_memory import implicit_gain, memory, ramp_response, step_response
 from twin.models.battery.porous_stage import salt_amount
@@ -86,12 +86,11 @@ def test_rest_salt_lithium_and_currents_hold_for_any_weights() -> None:
     drawn = drawn_of(soh6.porous, draw, TRUNK.layers)
     np.testing.assert_allclose(salt_amount(drawn, salt), salt_amount(drawn, np.ones(14)), rtol=1e-12)
     timed = over_time(draw)
+    means = frozen_surfaces(soh6.porous.cell, timed, timed.temperature, t)
     for k, layer in enumerate(TRUNK.electrodes):
         part = slice(6 * k, 6 * k + 6)
         np.testing.assert_allclose(J[..., part] @ layer.weights, 1.2, rtol=1e-12)
-        electrode = (soh6.porous.cell.negative, soh6.porous.cell.positive)[k]
-        mean = frozen_surface(electrode, soh6.porous.cell, timed, k == 0, timed.temperature, t)
-        np.testing.assert_allclose(y[..., part] @ layer.weights, mean, atol=1e-12)
+        np.testing.assert_allclose(y[..., part] @ layer.weights, means[k], atol=1e-12)
         assert np.ptp(J[:, 2, part], axis=-1).min() > 0.01
         assert np.ptp(y[:, 2, part], axis=-1).min() > 1e-4, "and they do spread"
     assert np.ptp(salt[:, 2], axis=-1).min() > 0.01
