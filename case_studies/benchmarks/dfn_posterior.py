@@ -79,10 +79,10 @@ def main() -> None:
     flat = chains.theta.reshape(-1, p)
     rhat = max(_arviz.rhat(chains.theta[..., i]) for i in range(p))
     ess = min(_arviz.ess_bulk(chains.theta[..., i]) for i in range(p))
-    moved = float(np.mean(chains.stats["acceptance_rate"]))
+    moved, noise = float(np.mean(chains.stats["acceptance_rate"])), ess**-0.5
     rows: list[Row] = [{
-        "posterior": f"PyBaMM's own, {given.steps} steps x 4: R-hat {rhat:.3f}, least ESS {ess:.0f}, moved {moved:.0%}",
-        "verdict s": chains.seconds,
+        "posterior": f"PyBaMM's own, {given.steps} steps x 4: R-hat {rhat:.3f}, least ESS {ess:.0f} (a mean's error is "
+        f"{noise:.2f} sd), moved {moved:.0%}", "verdict s": chains.seconds,
     }]  # fmt: skip
     model = catalogue.model("battery_dfn", "soh6")
     judged = judge(model, likelihood, seed=2)

@@ -103,12 +103,14 @@ def against(sample: Sample, mean: Floats, sd: Floats) -> tuple[float, float, flo
 
 
 def row_of(what: str, verdict: Verdict, before: Sample, seconds: float, mean: Floats, sd: Floats) -> Row:
-    """One line of the table."""
+    """One line of the table; "by weights" is how far the first solves alone say that a mean is off, with its error."""
     shift, _, _ = against(before, mean, sd)
+    told = max(verdict.record["steps"][0]["parameters"].values(), key=lambda found: abs(found["shift"]))
     after, low, high = against(verdict.sample, mean, sd)
     last = [step["khat"] for step in verdict.record["steps"] if "khat" in step]
     return {
-        "posterior": what, "verdict": verdict.name, "mean off before, sd": shift, "after": after,
+        "posterior": what, "verdict": verdict.name, "mean off before, sd": shift,
+        "by weights": f"{abs(told['shift']):.3f} ± {told['shift_error']:.3f}", "after": after,
         "sd ratio after": f"{low:.3f} to {high:.3f}", "k-hat": " → ".join(f"{k:.2f}" for k in last if k is not None),
         "solves": verdict.record["solves"], "failed": verdict.record["failed"], "verdict s": seconds,
     }  # fmt: skip
