@@ -75,6 +75,7 @@ def study(noise: float, known: Trials, reference: Reference) -> Row:
     mean, sd = (np.stack([one[k] for one in exact]) for k in range(2))
     shift = np.abs(np.stack([a.mean[:2] for a in answers]) - mean) / sd
     ratio = np.stack([a.sd[:2] for a in answers]) / sd
+    narrowest = answers[int(ratio.min(axis=1).argmin())]
     low, high = (np.stack([a.quantile(np.array([q]))[0, :2] for a in answers]) for q in (0.05, 0.95))
     inside = ((low <= known.theta) & (known.theta <= high)).mean(axis=0)
     prior = pinnstripes2.space.draw(4000, 0).std(axis=0)
@@ -83,6 +84,8 @@ def study(noise: float, known: Trials, reference: Reference) -> Row:
         "noise mV": 1e3 * noise, "data sets": len(y),
         "mean off, sd: median": float(np.median(shift)), "largest": float(shift.max()),
         "sd over exact": f"{ratio.min():.3f} to {ratio.max():.3f}",
+        "below 0.9": int((ratio.min(axis=1) < 0.9).sum()),
+        "the narrowest": f"{narrowest.rung}, k-hat {narrowest.khat:.2f}",
         "inside 90 %": " ".join(f"{100 * share:.0f} %" for share in inside),
         "told: i0_a, ds_c": " ".join(f"{100 * share:.0f} %" for share in told),
         "sd of i0_a, ds_c": " ".join(f"{value:.2g}" for value in np.median(sd, axis=0)),

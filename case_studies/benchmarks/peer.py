@@ -32,10 +32,14 @@ class Fineness:
 
 DEFAULT = Fineness("default mesh, rtol 1e-4", 20, 1e-4, 1e-6, across=False)
 CONVERGED = Fineness("Nr 150, rtol 1e-8", 150, 1e-8, 1e-8)
-REFERENCES = Fineness("the reference's mesh, rtol 1e-6", 120, 1e-6, 1e-6)
-"""Of a porous cell: what its surrogate is held against."""
 PYBAMMS = (20, 20, 20)
 """Its default across the layers, evenly spaced; the single-particle model needs none."""
+
+
+def of_reference(reference: Reference) -> Fineness:
+    """What a surrogate is held against."""
+    rtol = reference.tolerance
+    return Fineness(f"the reference's mesh, rtol {rtol:g}", reference.radial_points, rtol, rtol)
 
 
 def idaklu(
