@@ -85,7 +85,7 @@ def study(noise: float, known: Trials, reference: Reference) -> Row:
         "mean off, sd: median": float(np.median(shift)), "largest": float(shift.max()),
         "sd over exact": f"{ratio.min():.3f} to {ratio.max():.3f}",
         "below 0.9": int((ratio.min(axis=1) < 0.9).sum()),
-        "the narrowest": f"{narrowest.rung}, k-hat {narrowest.khat:.2f}",
+        "the narrowest": narrowest.rung + (f", k-hat {narrowest.khat:.2f}" if np.isfinite(narrowest.khat) else ""),
         "inside 90 %": " ".join(f"{100 * share:.0f} %" for share in inside),
         "told: i0_a, ds_c": " ".join(f"{100 * share:.0f} %" for share in told),
         "sd of i0_a, ds_c": " ".join(f"{value:.2g}" for value in np.median(sd, axis=0)),
